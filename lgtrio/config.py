@@ -1,0 +1,1 @@
+"""Settings of one server, and how they are read from options and environment."""

@@ -1,0 +1,146 @@
+"""What the supervisor asks of whatever executes graphs.
+
+`graphs/` implements it with LangGraph behind the door; tests implement it with a script.
+Only plain data crosses: ids, JSON bytes, enums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from attrs import frozen
+
+from lgtrio.storage.interface import Json, RunRecord
+
+
+@frozen
+class Part:
+    """One stream part, encoded once; every subscriber shares these bytes."""
+
+    mode: str
+    """The stream mode it was asked by; `error` for the last part of a failed run."""
+    event: str
+    """Name on the event line: the mode's event name, plus `|ns|ns` inside subgraphs."""
+    data: Json
+
+
+class GraphEnd(StrEnum):
+    """What the graph did, whatever it was asked to do."""
+
+    FINISHED = "finished"  # ran to its end, or stopped at an interrupt
+    FAILED = "failed"  # a node or LangGraph raised
+    CANCELLED = "cancelled"  # stopped because it was cancelled
+    DRAINED = "drained"  # stopped between two steps because a drain was requested
+    ABANDONED = "abandoned"  # did not stop within the grace time: closed and fenced
+
+
+@frozen
+class ErrorInfo:
+    """The two-key error object of streams, `wait` and thread rows (masking: spec 03)."""
+
+    error: str
+    message: str
+
+
+@frozen
+class GraphOutcome:
+    end: GraphEnd
+    values: Json | None
+    """State of the thread now; None if the thread has no checkpoint."""
+    next: Sequence[str] = ()
+    """Nodes that would run next; empty when the graph is done."""
+    interrupts: Json = b"{}"
+    """As on the thread row: JSON object of task id to list of `{"id", "value"}`."""
+    result: Json | None = None
+    """What `wait` answers: values, plus `__interrupt__` when interrupted."""
+    error: ErrorInfo | None = None
+    """Set with FAILED."""
+
+
+class RunSink(Protocol):
+    """Where an execution delivers; called on the Trio loop, never blocks, never raises."""
+
+    def parts(self, parts: Sequence[Part]) -> None:
+        """Stream parts in order; a batch is everything that was waiting at one wake-up."""
+
+    def ended(self, outcome: GraphOutcome) -> None:
+        """Called exactly once, after the last `parts`, when nothing of the run is written
+        any more: its task has ended and its saver has nothing in flight, or it is fenced."""
+
+
+class Executor(Protocol):
+    async def execute(self, run: RunRecord, sink: RunSink) -> GraphOutcome:
+        """Execute one run to its end.
+
+        Args:
+            run: as claimed. `run.kwargs` is a `wire.runs.RunKwargs`. With `run.attempt > 1` the
+                executor decides where to go on (design.md section 3, resuming).
+
+        Returns:
+            The outcome, which `sink.ended` has been given too.
+
+        Raises:
+            Nothing of the graph's: a node's exception is an outcome.
+
+        Cancellation: the first one crosses to the graph once; its end is awaited, at most for
+            the grace time, then the run is fenced. `sink.ended` is called before `Cancelled`
+            leaves, so the caller knows what the graph did.
+        """
+
+    def request_drain(self, run_id: str) -> None:
+        """Ask a run to stop before its next step; its outcome will be DRAINED (or FINISHED)."""
+
+
+class GraphStates(Protocol):
+    """Operations on a thread's state that need the graph; each answers encoded JSON.
+
+    Raises (all): NotFound, BadRequest, InvalidRequest with a sentence for the client.
+    """
+
+    async def get_state(
+        self,
+        thread_id: str,
+        graph_id: str,
+        *,
+        checkpoint: dict[str, object] | None = None,
+        subgraphs: bool = False,
+    ) -> Json:
+        """A ThreadState (spec 02). `checkpoint` may hold checkpoint_id, checkpoint_ns,
+        checkpoint_map; None or no id means the latest. Unknown checkpoint id: NotFound."""
+
+    async def get_history(
+        self,
+        thread_id: str,
+        graph_id: str,
+        *,
+        limit: int,
+        before: str | None = None,
+        metadata: dict[str, object] | None = None,
+        checkpoint: dict[str, object] | None = None,
+    ) -> Json:
+        """JSON array of ThreadStates, newest first."""
+
+    async def update_state(
+        self,
+        thread_id: str,
+        graph_id: str,
+        *,
+        values: object,
+        as_node: str | None = None,
+        checkpoint: dict[str, object] | None = None,
+        metadata: dict[str, object] | None = None,
+    ) -> StateUpdated:
+        """Write a checkpoint by hand."""
+
+
+@frozen
+class StateUpdated:
+    """Result of `GraphStates.update_state`."""
+
+    config: Json
+    """The `configurable` of the new checkpoint: thread_id, checkpoint_ns, checkpoint_id, …"""
+    values: Json | None
+    next: Sequence[str]
+    interrupts: Json

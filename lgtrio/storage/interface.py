@@ -1,0 +1,408 @@
+"""What lgtrio asks of a database: records, and the operations that move them.
+
+Rules that every implementation keeps (the contract suite in `tests/contract` checks them):
+
+- Each method is one transaction. It raises and changes nothing, or it returns and is durable.
+- Every change of a run's status is guarded by the status it leaves, changes run and thread
+  together, and appends one journal line, all in the same transaction.
+- Cancellation: a cancelled `await` of a write leaves all of it or nothing, never half. Which of
+  the two is not known to the caller, so callers that must know shield the call with a deadline.
+- Reads do not wait behind writes and see everything whose write has returned.
+- `Json` is UTF-8 JSON text as bytes, stored and handed out untouched: what was encoded once by
+  the graph side reaches the client without being parsed again.
+- Times are ISO 8601 strings with microseconds and `+00:00`, so that they sort as text.
+- Ids are lower-case canonical UUID strings, except graph ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from attrs import field, frozen
+
+from lgtrio.wire.enums import MultitaskStrategy, RunStatus, ThreadStatus
+
+Json = bytes
+
+
+class Cause(StrEnum):
+    """Why a run changed its status; one word of every journal line."""
+
+    CLIENT = "client"  # a request asked for it (create, cancel, delete)
+    DISPLACED = "displaced"  # a newer run of the thread; actor is that run's id
+    DISCONNECT = "disconnect"  # the client went away and on_disconnect said cancel
+    DEADLINE = "deadline"  # the run's own time limit
+    SHUTDOWN = "shutdown"  # the server is going down; the run will be resumed
+    RECOVERY = "recovery"  # the server came up and found the run half done
+    GRAPH = "graph"  # the graph itself ended: finished, interrupted or raised
+    SCHEDULER = "scheduler"  # a worker place was free, or the delay had passed
+
+
+@frozen
+class AssistantRecord:
+    assistant_id: str
+    graph_id: str
+    version: int
+    name: str
+    description: str | None
+    config: Json
+    context: Json
+    metadata: Json
+    created_at: str
+    updated_at: str
+
+
+@frozen
+class ThreadRecord:
+    thread_id: str
+    created_at: str
+    updated_at: str
+    state_updated_at: str
+    """Moves when `values` change."""
+    metadata: Json
+    config: Json
+    status: ThreadStatus
+    """BUSY while any run of the thread is pending or running, else `rest_status`."""
+    rest_status: ThreadStatus
+    """The status the thread has when no run is active; never BUSY."""
+    values: Json | None
+    """State after the last run or update, None before the first."""
+    interrupts: Json
+    """JSON object of task id to list of `{"id", "value"}`; `{}` when there are none."""
+    error: Json | None
+    """`{"error", "message"}` of the last run that failed or was cancelled."""
+
+
+@frozen
+class RunRecord:
+    run_id: str
+    thread_id: str
+    assistant_id: str
+    graph_id: str
+    status: RunStatus
+    multitask_strategy: MultitaskStrategy
+    metadata: Json
+    kwargs: Json
+    """Everything the execution needs, as `wire.runs.RunKwargs`; also what GET shows."""
+    attempt: int
+    """How often the run has been started: 0 while it was never claimed, then 1, 2, …"""
+    temporary: bool
+    """Its thread was made for this run and is deleted with it when the run ends."""
+    resumable: bool
+    not_before: str | None
+    """`after_seconds`: the earliest time the run may be claimed."""
+    created_at: str
+    updated_at: str
+
+
+@frozen
+class NewThread:
+    thread_id: str
+    metadata: Json = b"{}"
+
+
+@frozen
+class NewRun:
+    run_id: str
+    thread_id: str
+    assistant_id: str
+    graph_id: str
+    multitask_strategy: MultitaskStrategy
+    metadata: Json
+    kwargs: Json
+    thread_config: Json = b"{}"
+    """Becomes the thread row's `config` when the run is claimed."""
+    temporary: bool = False
+    resumable: bool = False
+    not_before: str | None = None
+
+
+@frozen
+class LaneRun:
+    """One active run of a thread, as the lane decision sees it."""
+
+    run_id: str
+    status: RunStatus
+
+
+class Displacement(StrEnum):
+    INTERRUPT = "interrupt"
+    ROLLBACK = "rollback"
+
+
+@frozen
+class LaneDecision:
+    """What a new run does to the active runs of its thread; made by `runs.lanes.admit`."""
+
+    rejected: bool = False
+    displace: Mapping[str, Displacement] = field(factory=dict)
+    """Run id to what becomes of it. Pending ones are settled inside the create's own
+    transaction; the running one is returned to the supervisor, who cancels its scope."""
+
+
+Decide = Callable[[Sequence[LaneRun], MultitaskStrategy], LaneDecision]
+
+
+@frozen
+class CreatedRun:
+    run: RunRecord
+    """As inserted: always PENDING here, even when `claimed` is set."""
+    claimed: RunRecord | None
+    """The run as RUNNING, if a place was offered (`claim=True`) and the lane was free."""
+    settled: Sequence[LaneRun]
+    """Pending runs that were displaced and have ended with this transaction."""
+    to_cancel: Mapping[str, Displacement]
+    """The running run that has to be cancelled by the supervisor, if any."""
+
+
+@frozen
+class ThreadOutcome:
+    """What a run's end leaves on its thread row."""
+
+    rest_status: ThreadStatus
+    values: Json | None
+    """None keeps what is stored (the graph ended before its first checkpoint)."""
+    interrupts: Json = b"{}"
+    error: Json | None = None
+
+
+@frozen
+class FinishedRun:
+    run: RunRecord
+    thread: ThreadRecord | None
+    """None when the thread was temporary and is gone."""
+    next_pending: bool
+    """Another run of the thread is waiting (it may still be delayed)."""
+
+
+@frozen
+class Frame:
+    """One stored stream frame of a resumable run."""
+
+    seq: int
+    """1, 2, 3 … within the run, across attempts."""
+    mode: str
+    """Stream mode it belongs to, or `metadata` / `error`; what `stream_mode=` filters by."""
+    event: str
+    """Name on the event line, with namespace."""
+    data: Json
+    at_ms: int
+    """Wall clock, for the id line `<at_ms>-<seq>`."""
+
+
+@frozen
+class JournalLine:
+    seq: int
+    run_id: str
+    thread_id: str
+    at: str
+    monotonic: float
+    """Seconds on the server's monotonic clock; only differences within one start mean anything."""
+    from_status: RunStatus | None
+    """None for the line that creates the run."""
+    to_status: RunStatus | None
+    """None for the line that deletes it (rollback, delete)."""
+    cause: Cause
+    actor: str | None
+    """Request id, displacing run id, or the reason in words."""
+
+
+@frozen
+class Recovered:
+    """What a start found half done and put right."""
+
+    requeued: Sequence[str]
+    """Ids of runs put back from RUNNING to PENDING."""
+    failed: Sequence[str]
+    """Ids of runs given up with ERROR: they had been started `max_attempts` times."""
+
+
+@frozen
+class Claimable:
+    """A pending run that could be started now or later."""
+
+    run_id: str
+    thread_id: str
+    not_before: str | None
+    created_at: str
+
+
+class Storage(Protocol):
+    """The Trio side's view of the database. All methods are called from one Trio loop."""
+
+    # -- assistants --------------------------------------------------------------------
+    async def ensure_assistant(self, assistant: AssistantRecord) -> None:
+        """Insert it (and its version 1) unless an assistant of that id exists."""
+
+    async def get_assistant(self, assistant_id: str) -> AssistantRecord | None: ...
+
+    # -- threads -----------------------------------------------------------------------
+    async def create_thread(self, new: NewThread, *, exist_ok: bool = False) -> ThreadRecord:
+        """
+        Raises:
+            AlreadyExists: the id is taken and `exist_ok` is False.
+        """
+
+    async def get_thread(self, thread_id: str) -> ThreadRecord | None: ...
+
+    async def patch_thread(self, thread_id: str, metadata: Json) -> ThreadRecord | None:
+        """Merge top-level keys of `metadata` (null is stored as null); None if unknown."""
+
+    async def delete_thread(self, thread_id: str) -> Sequence[LaneRun] | None:
+        """Delete thread, runs, frames, checkpoints, writes in one transaction.
+
+        Returns:
+            The runs that were active, so that the supervisor cancels the running one;
+            None if the thread is unknown.
+        """
+
+    async def set_thread_state(self, thread_id: str, outcome: ThreadOutcome) -> ThreadRecord | None:
+        """After a state update by a client: values, rest status, interrupts, error.
+
+        Raises:
+            Conflict: a run is pending or running on the thread.
+        """
+
+    # -- runs --------------------------------------------------------------------------
+    async def create_run(
+        self,
+        new: NewRun,
+        *,
+        decide: Decide,
+        thread: NewThread | None,
+        claim: bool,
+        actor: str | None = None,
+    ) -> CreatedRun:
+        """Insert a run as PENDING; settle the lane; claim it at once if offered and free.
+
+        Args:
+            decide: pure; called inside the transaction with the thread's active runs,
+                oldest first.
+            thread: created if the thread does not exist; None means it must exist.
+            claim: the caller holds a worker place for this run.
+
+        Raises:
+            NotFound: no such thread and `thread` is None.
+            ThreadBusy: `decide` rejected; nothing was stored.
+        """
+
+    async def claim_next(self, thread_id: str) -> RunRecord | None:
+        """Move the thread's oldest PENDING run that may start now to RUNNING.
+
+        The one door into RUNNING beside `create_run(claim=True)`. Adds 1 to `attempt`,
+        writes `graph_id` and `assistant_id` into the thread's metadata and `thread_config`
+        into its config (remembering what was there, for `rollback_run`).
+
+        Returns:
+            The run as stored after the change, or None if the thread has a running run, or
+            nothing pending, or its oldest pending run is still delayed.
+        """
+
+    async def finish_run(
+        self,
+        run_id: str,
+        status: RunStatus,
+        thread: ThreadOutcome | None,
+        *,
+        cause: Cause,
+        actor: str | None = None,
+    ) -> FinishedRun | None:
+        """End an active run with a terminal status; deletes its thread if it is temporary.
+
+        Args:
+            thread: None leaves the thread row's values, error and interrupts as they are
+                (a pending run was cancelled).
+
+        Returns:
+            None if the run was no longer active: somebody else won, nothing was changed.
+        """
+
+    async def requeue_run(self, run_id: str, *, cause: Cause, actor: str | None = None) -> bool:
+        """RUNNING back to PENDING (shutdown); False if it was not running."""
+
+    async def rollback_run(
+        self, run_id: str, *, cause: Cause, actor: str | None = None
+    ) -> FinishedRun | None:
+        """Delete an active run as if it had never been.
+
+        Its checkpoints, writes and frames go, the thread row is as before the run (only
+        `updated_at` moves). None if the run was not active.
+        """
+
+    async def delete_run(self, run_id: str, *, actor: str | None = None) -> bool:
+        """Delete a run that is not RUNNING, with its checkpoints, writes and frames."""
+
+    async def get_run(self, run_id: str) -> RunRecord | None: ...
+
+    async def list_runs(
+        self, thread_id: str, *, limit: int, offset: int, status: str | None
+    ) -> Sequence[RunRecord]:
+        """Newest first."""
+
+    async def claimable(self, *, limit: int = 1000) -> Sequence[Claimable]:
+        """The oldest pending run of each thread that has none running; oldest first."""
+
+    async def recover(self, *, max_attempts: int) -> Recovered:
+        """Put right what the last process left RUNNING; called once, before HTTP listens."""
+
+    # -- frames of resumable runs ------------------------------------------------------
+    async def append_frames(self, run_id: str, frames: Sequence[Frame]) -> None:
+        """Durable on return. Frames beyond the per-run bound push out the oldest."""
+
+    async def read_frames(self, run_id: str, *, after: int, limit: int = 1000) -> Sequence[Frame]:
+        """Frames with `seq > after`, in order."""
+
+    async def last_frame(self, run_id: str) -> int:
+        """Highest stored seq of the run, 0 if there is none."""
+
+    # -- journal -----------------------------------------------------------------------
+    async def journal(
+        self, *, run_id: str | None = None, thread_id: str | None = None, limit: int = 1000
+    ) -> Sequence[JournalLine]:
+        """Oldest first."""
+
+
+# -- the graph side's view: called from asyncio loops and sync node threads -------------------
+
+
+@frozen
+class ChannelBlob:
+    """A channel value too large to be stored again with every checkpoint."""
+
+    channel: str
+    version: str
+    type: str
+    value: bytes
+
+
+@frozen
+class CheckpointRow:
+    thread_id: str
+    checkpoint_ns: str
+    checkpoint_id: str
+    parent_checkpoint_id: str | None
+    run_id: str | None
+    type: str
+    checkpoint: bytes
+    metadata: Json
+    blobs: Sequence[ChannelBlob] = ()
+    """New large values stored with this checkpoint."""
+    blob_refs: Mapping[str, str] = field(factory=dict)
+    """Channel to version of every large value this checkpoint needs (new ones included)."""
+
+
+@frozen
+class WriteRow:
+    thread_id: str
+    checkpoint_ns: str
+    checkpoint_id: str
+    task_id: str
+    task_path: str
+    idx: int
+    """Index in the task's writes, or the negative index of a special channel."""
+    channel: str
+    run_id: str
+    type: str
+    value: bytes

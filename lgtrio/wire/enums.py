@@ -1,0 +1,76 @@
+"""Every closed set of words on the wire, each defined once."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class RunStatus(StrEnum):
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCESS = "success"
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    INTERRUPTED = "interrupted"
+
+
+ACTIVE: Final = frozenset({RunStatus.PENDING, RunStatus.RUNNING})
+TERMINAL: Final = frozenset(RunStatus) - ACTIVE
+
+
+class ThreadStatus(StrEnum):
+    IDLE = "idle"
+    BUSY = "busy"
+    INTERRUPTED = "interrupted"
+    ERROR = "error"
+
+
+class StreamMode(StrEnum):
+    VALUES = "values"
+    UPDATES = "updates"
+    MESSAGES = "messages"
+    MESSAGES_TUPLE = "messages-tuple"
+    CUSTOM = "custom"
+    DEBUG = "debug"
+    TASKS = "tasks"
+    CHECKPOINTS = "checkpoints"
+    EVENTS = "events"
+
+
+class MultitaskStrategy(StrEnum):
+    REJECT = "reject"
+    ENQUEUE = "enqueue"
+    INTERRUPT = "interrupt"
+    ROLLBACK = "rollback"
+
+
+class CancelAction(StrEnum):
+    INTERRUPT = "interrupt"
+    ROLLBACK = "rollback"
+
+
+class DisconnectMode(StrEnum):
+    CANCEL = "cancel"
+    CONTINUE = "continue"
+
+
+class OnCompletion(StrEnum):
+    DELETE = "delete"
+    KEEP = "keep"
+
+
+class IfNotExists(StrEnum):
+    CREATE = "create"
+    REJECT = "reject"
+
+
+class OnConflict(StrEnum):
+    RAISE = "raise"
+    DO_NOTHING = "do_nothing"
+
+
+class Durability(StrEnum):
+    SYNC = "sync"
+    ASYNC = "async"
+    EXIT = "exit"
