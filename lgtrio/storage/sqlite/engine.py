@@ -1,0 +1,392 @@
+"""The group-commit engine: one writer thread, many callers, one transaction for all that wait.
+
+A commit costs more than the rows in it, so whatever has been submitted while the last batch was
+being committed becomes the next one: alone, a caller waits for one small transaction; in a
+crowd, five hundred share it. Each operation of a batch has a SAVEPOINT of its own, so one that
+raises is undone alone. Readers have connections of their own and never wait for the writer (WAL).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeVar
+
+import outcome
+import structlog
+import trio
+from attrs import define, field, frozen
+
+from lgtrio.errors import StorageError, StorageUnavailable
+from lgtrio.storage.sqlite.connections import (
+    MEMORY,
+    Readers,
+    Synchronous,
+    open_writer,
+    translate,
+)
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+Operation = Callable[[sqlite3.Connection], T]
+Done = Callable[["outcome.Outcome[T]"], None]
+Faults = Callable[[str], None]
+
+MAX_BATCH: Final = 500
+"""Operations a transaction. More would not save time any more, and the first one waits for all."""
+MAX_SCANS: Final = 2
+"""Worker threads that may scan at once; they compete with everything else for the interpreter."""
+
+
+@define(eq=False)
+class _Job:
+    operation: Operation[Any]
+    name: str
+    done: Done[Any] | None
+
+
+@define(eq=False)
+class Engine:
+    """Writes in groups, reads at once; every method may be called from any thread.
+
+    Operations and queries get a `sqlite3.Connection` inside a transaction. They must not begin,
+    commit or keep it, nor return an open cursor, nor call the engine again.
+
+    A failing operation raises what it raised; a `sqlite3.Error` comes out as `StorageError`
+    (`StorageUnavailable` where trying again may help). If the transaction itself cannot begin or
+    commit, every caller of the batch gets that error and nothing of the batch is stored.
+
+    Who closes: whoever made it calls `close`, which writes what was submitted before.
+    """
+
+    path: str
+    """A file, or `:memory:` (inline only: the database lives in the one connection)."""
+    synchronous: Synchronous = field(default="normal", kw_only=True)
+    inline: bool = field(default=False, kw_only=True)
+    """No thread: operations run on the caller's, one by one. For virtual time, and `:memory:`."""
+    faults: Faults | None = field(default=None, kw_only=True)
+    """Called at named points by crash tests; what it raises fails that operation or batch."""
+    max_batch: int = field(default=MAX_BATCH, kw_only=True)
+
+    _writer: sqlite3.Connection = field(init=False)
+    _readers: Readers = field(init=False)
+    _queue: SimpleQueue[_Job | None] = field(factory=SimpleQueue, init=False)
+    """Unbounded: each job has a caller who waits for it or a saver that counts it."""
+    _gate: threading.RLock = field(factory=threading.RLock, init=False)
+    """Orders submit against close; inline it also serialises the one connection."""
+    _closed: bool = field(default=False, init=False)
+    _thread: threading.Thread | None = field(default=None, init=False)
+    _mailbox: trio.lowlevel.RunVar[_Mailbox] = field(init=False)
+    _full_mailboxes: set[_Mailbox] = field(factory=set, init=False)
+    """Mailboxes that got something in this batch; touched by the writer thread alone."""
+    _scans: trio.CapacityLimiter = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.inline = self.inline or self.path == MEMORY
+        self._writer = open_writer(self.path, self.synchronous)
+        self._readers = Readers(self.path)
+        self._mailbox = trio.lowlevel.RunVar("lgtrio-sqlite-mailbox")
+        self._scans = trio.CapacityLimiter(MAX_SCANS)
+        if not self.inline:
+            # A daemon, so that a process that dies without close() is not held up by it.
+            self._thread = threading.Thread(target=self._run, name="lgtrio-sqlite", daemon=True)
+            self._thread.start()
+
+    # -- writing -------------------------------------------------------------------------
+
+    def submit(
+        self, operation: Operation[T], *, done: Done[T] | None = None, name: str = ""
+    ) -> None:
+        """Queue an operation; never waits for the database (inline: runs it at once).
+
+        Operations run in the order of their submission.
+
+        Args:
+            done: called with the outcome once it is durable or has failed, on the writer's
+                thread (inline: the caller's, before submit returns). It must be quick and must
+                not raise. From asyncio: append to a deque, and if no wake-up is on its way set a
+                flag and `loop.call_soon_threadsafe(drain)`; so a batch costs few wake-ups.
+                Without `done` a failure is logged.
+            name: names the fault points `before-op:<name>` and `after-op:<name>`.
+
+        Raises:
+            StorageUnavailable: the engine is closed; the operation will not run.
+        """
+        job = _Job(operation, name or getattr(operation, "__name__", "operation"), done)
+        with self._gate:
+            if self._closed:
+                raise StorageUnavailable("The database has been closed.")
+            if self.inline:
+                self._commit([job])
+            else:
+                self._queue.put(job)
+
+    def write_sync(self, operation: Operation[T], *, name: str = "") -> T:
+        """Run an operation and block this thread until it is committed; see `submit`."""
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("write_sync on the writer's own thread would wait for itself")
+        results: list[outcome.Outcome[T]] = []
+        committed = threading.Lock()
+        committed.acquire()
+
+        def done(result: outcome.Outcome[T]) -> None:
+            results.append(result)
+            committed.release()
+
+        self.submit(operation, done=done, name=name)
+        committed.acquire()
+        return results[0].unwrap()
+
+    async def write(self, operation: Operation[T], *, name: str = "") -> T:
+        """Run an operation and wait until it is committed; see `submit`.
+
+        Cancellation: before the call nothing is submitted. Once submitted the operation runs
+        and stays, also when this await is cancelled: only its result is lost.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self.inline:
+            try:
+                return self.write_sync(operation, name=name)
+            finally:
+                await trio.lowlevel.cancel_shielded_checkpoint()
+        waiter = _Waiter(trio.lowlevel.current_task())
+        mailbox = self._own_mailbox()
+
+        def done(result: outcome.Outcome[T]) -> None:
+            mailbox.arrived.append((waiter, result))
+            self._full_mailboxes.add(mailbox)
+
+        self.submit(operation, done=done, name=name)
+
+        def give_up(_raise_cancel: Callable[[], None]) -> trio.lowlevel.Abort:
+            waiter.task = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        result: T = await trio.lowlevel.wait_task_rescheduled(give_up)
+        return result
+
+    # -- reading -------------------------------------------------------------------------
+
+    def read(self, query: Operation[T]) -> T:
+        """Run a query on the calling thread; it sees everything whose write has returned.
+
+        Meant for queries that cost microseconds; see `scan` for the others.
+        """
+        try:
+            if not self.inline:
+                with self._readers.lend() as connection:
+                    return query(connection)
+            with self._gate:
+                if self._closed:
+                    raise StorageUnavailable("The database has been closed.")
+                return query(self._writer)
+        except sqlite3.Error as error:
+            raise translate(error) from error
+
+    async def scan(self, query: Operation[T]) -> T:
+        """`read` in a worker thread, for queries whose cost grows with the data.
+
+        Cancellation: not abandoned; the query is waited for, its result dropped.
+        """
+        if self.inline:
+            await trio.lowlevel.checkpoint()
+            return self.read(query)
+        return await trio.to_thread.run_sync(self.read, query, limiter=self._scans)
+
+    # -- the end -------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Commit what was submitted, then close all connections; blocks, may be called twice.
+
+        A clean close leaves no write-ahead log behind.
+        """
+        with self._gate:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join()
+        self._readers.close()
+        try:
+            self._writer.execute("PRAGMA optimize")
+        except sqlite3.Error as error:
+            log.warning("could not optimize the database", error=str(error))
+        self._writer.close()
+
+    # -- the writer's thread -------------------------------------------------------------
+
+    def _run(self) -> None:
+        closing = False
+        while not closing:
+            batch, closing = self._next_batch()
+            try:
+                self._commit(batch)
+            except BaseException:  # the thread is the database: it outlives any surprise
+                log.exception("the database writer met an unexpected error")
+
+    def _next_batch(self) -> tuple[list[_Job], bool]:
+        """Wait for a job, then take what else is there; True with it after the last one."""
+        batch: list[_Job] = []
+        job = self._queue.get()
+        while job is not None:
+            batch.append(job)
+            if len(batch) == self.max_batch:
+                return batch, False
+            try:
+                job = self._queue.get_nowait()
+            except Empty:
+                return batch, False
+        return batch, True
+
+    def _commit(self, batch: Sequence[_Job]) -> None:
+        """Run the jobs in one transaction and report to each."""
+        if not batch:
+            return
+        results = _Transaction(self._writer, self.faults).run(batch)
+        for job, result in zip(batch, results, strict=True):
+            _report(job, result)
+        while self._full_mailboxes:
+            self._full_mailboxes.pop().wake()
+
+    def _own_mailbox(self) -> _Mailbox:
+        try:
+            return self._mailbox.get()
+        except LookupError:
+            mailbox = _Mailbox(trio.lowlevel.current_trio_token())
+            self._mailbox.set(mailbox)
+            return mailbox
+
+
+def _report(job: _Job, result: outcome.Outcome[Any]) -> None:
+    if job.done is None:
+        if isinstance(result, outcome.Error):
+            log.error("a write failed", operation=job.name, exc_info=result.error)
+        return
+    try:
+        job.done(result)
+    except Exception:  # the callback's bug must not cost the other callers their answer
+        log.exception("a callback of the database writer raised", operation=job.name)
+
+
+# -- one transaction ---------------------------------------------------------------------
+
+
+@frozen
+class _Transaction:
+    connection: sqlite3.Connection
+    faults: Faults | None
+
+    def run(self, batch: Sequence[_Job]) -> list[outcome.Outcome[Any]]:
+        """One outcome a job, in order; what succeeded is durable."""
+        results: list[outcome.Outcome[Any]] = []
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+            # A lone operation needs no savepoint: the transaction itself is undone.
+            step = self._step if len(batch) == 1 else self._savepoint
+            for job in batch:
+                results.append(outcome.capture(step, job))
+                self._still_open()
+            self._end(undo=len(batch) == 1 and isinstance(results[0], outcome.Error))
+        except BaseException as error:
+            self._roll_back()
+            failed = translate(error) if isinstance(error, sqlite3.Error) else error
+            return _all_failed(results, failed, len(batch))
+        return results
+
+    def _still_open(self) -> None:
+        """Some errors (a full disk) make SQLite roll back everything, not one statement."""
+        if not self.connection.in_transaction:
+            raise StorageUnavailable("The database gave up the transaction.")
+
+    def _step(self, job: _Job) -> Any:
+        try:
+            self._fault("before-op:" + job.name)
+            result = job.operation(self.connection)
+            self._fault("after-op:" + job.name)
+        except sqlite3.Error as error:
+            raise translate(error) from error
+        return result
+
+    def _savepoint(self, job: _Job) -> Any:
+        self.connection.execute("SAVEPOINT operation")
+        try:
+            result = self._step(job)
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK TO operation")
+                self.connection.execute("RELEASE operation")
+            raise
+        self.connection.execute("RELEASE operation")
+        return result
+
+    def _end(self, *, undo: bool) -> None:
+        if undo:
+            self.connection.execute("ROLLBACK")
+            return
+        self._fault("before-commit")
+        self.connection.execute("COMMIT")
+        self._fault("after-commit")
+
+    def _roll_back(self) -> None:
+        if not self.connection.in_transaction:
+            return
+        try:
+            self.connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            log.exception("the database could not roll back")
+
+    def _fault(self, point: str) -> None:
+        if self.faults is not None:
+            self.faults(point)
+
+
+def _all_failed(
+    results: list[outcome.Outcome[Any]], error: BaseException, count: int
+) -> list[outcome.Outcome[Any]]:
+    """Everybody fails with `error`, except who had failed already with an error of his own."""
+    kept = [result if isinstance(result, outcome.Error) else _failed(error) for result in results]
+    return kept + [_failed(error) for _ in range(count - len(results))]
+
+
+def _failed(error: BaseException) -> outcome.Outcome[Any]:
+    """A new object for each caller: tracebacks grow where an exception is raised."""
+    if not isinstance(error, StorageError):
+        return outcome.Error(error)
+    own = type(error)(error.detail)
+    own.__cause__ = error.__cause__
+    return outcome.Error(own)
+
+
+# -- waking Trio -------------------------------------------------------------------------
+
+
+@define(eq=False)
+class _Waiter:
+    task: trio.lowlevel.Task | None
+    """None once the wait was cancelled."""
+
+
+@define(eq=False)
+class _Mailbox:
+    """Answers for the waiters of one Trio loop; one wake-up delivers all of a batch."""
+
+    token: trio.lowlevel.TrioToken
+    arrived: deque[tuple[_Waiter, outcome.Outcome[Any]]] = field(factory=deque, init=False)
+
+    def wake(self) -> None:
+        """From the writer's thread."""
+        try:
+            self.token.run_sync_soon(self._deliver)
+        except trio.RunFinishedError:
+            self.arrived.clear()  # nobody is left to be told
+
+    def _deliver(self) -> None:
+        while self.arrived:
+            waiter, result = self.arrived.popleft()
+            if waiter.task is not None:
+                trio.lowlevel.reschedule(waiter.task, result)
