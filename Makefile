@@ -1,0 +1,79 @@
+# `make serve` and `make test` are all a newcomer needs; each does its own set-up, once.
+# Python: the newest of 3.14 … 3.11 that runs; `make PYTHON=/path/to/python …` chooses another.
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+OLD_SDK := .venvs/sdk-0.2.4
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+PINNED := $(PIP_INSTALL) --constraint constraints.txt
+
+# Arguments for the command behind a target, as in: make serve ARGS="--port 0"
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test lint storm bench clean
+
+help:
+	@echo "make serve   start the server with the demo graphs on http://127.0.0.1:2024"
+	@echo "make test    run the whole test suite"
+	@echo "make lint    formatter, linters and type checkers"
+	@echo "make storm   the long SIGKILL storm (at least 50 kills)"
+	@echo "make bench   the benchmarks of bench/, as JSON"
+	@echo "make clean   remove the environments and caches"
+	@echo 'Any target takes ARGS, as in: make serve ARGS="--port 0"'
+
+serve: $(STAMPS)/serve
+	@exec $(BIN)/lgtrio dev $(ARGS)
+
+test: $(STAMPS)/test $(OLD_SDK)/stamp
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMPS)/lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/flake8 --select ASYNC --max-line-length 100 lgtrio tests
+	$(BIN)/mypy
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
+
+storm: $(STAMPS)/test
+	@exec $(BIN)/python -m pytest tests/crash --storm-kills 60 --storm-seconds 600 --timeout 900 $(ARGS)
+
+bench: $(STAMPS)/bench
+	@for script in bench/*.py; do echo "== $$script" >&2; $(BIN)/python $$script $(ARGS) || exit 1; done
+
+clean:
+	rm -rf $(VENV) .venvs .pytest_cache .mypy_cache .ruff_cache .hypothesis build lgtrio.egg-info
+
+# One environment, grown by what a target needs. Each stamp is newer than what it was made from.
+$(STAMPS)/venv:
+	@test -n "$(PYTHON)" || { echo "lgtrio needs Python 3.11 or newer; none was found." >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV) || { \
+		echo "Could not make an environment; is the venv module of Python installed?" >&2; exit 1; }
+	@mkdir -p $(STAMPS) && touch $@
+
+# The build backend is pinned like everything else, so pip must not fetch one of its own.
+$(STAMPS)/build: constraints.txt | $(STAMPS)/venv
+	@$(BIN)/python $(PINNED) setuptools
+	@touch $@
+
+$(STAMPS)/serve: pyproject.toml constraints.txt $(STAMPS)/build
+	@echo "Installing lgtrio into $(VENV) (once) …" >&2
+	@$(BIN)/python $(PINNED) --no-build-isolation --editable .
+	@touch $@
+
+$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench: $(STAMPS)/%: $(STAMPS)/serve
+	@echo "Installing what 'make $*' needs …" >&2
+	@$(BIN)/python $(PINNED) --no-build-isolation --editable '.[$(EXTRAS_$*)]'
+	@touch $@
+
+EXTRAS_test := test
+EXTRAS_lint := test,lint
+EXTRAS_bench := bench
+
+$(OLD_SDK)/stamp: tests/sdk_old/requirements.txt $(STAMPS)/venv
+	@$(PYTHON) -m venv --clear $(OLD_SDK)
+	@$(OLD_SDK)/bin/python $(PIP_INSTALL) --requirement $<
+	@touch $@
