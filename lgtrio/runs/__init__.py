@@ -1,1 +1,1 @@
-
+"""Runs: their state machine, lanes, supervisor, streams. Trio only: no HTTP, SQL, LangGraph."""

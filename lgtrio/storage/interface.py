@@ -308,10 +308,12 @@ class Storage(Protocol):
         *,
         cause: Cause,
         actor: str | None = None,
+        only: RunStatus | None = None,
     ) -> FinishedRun | None:
         """End an active run with a terminal status; deletes its thread if it is temporary.
 
         Args:
+            only: end it only while it has this status (PENDING: unless it was claimed).
             thread: None leaves the thread row's values, error and interrupts as they are
                 (a pending run was cancelled).
 
@@ -323,12 +325,17 @@ class Storage(Protocol):
         """RUNNING back to PENDING (shutdown); False if it was not running."""
 
     async def rollback_run(
-        self, run_id: str, *, cause: Cause, actor: str | None = None
+        self,
+        run_id: str,
+        *,
+        cause: Cause,
+        actor: str | None = None,
+        only: RunStatus | None = None,
     ) -> FinishedRun | None:
         """Delete an active run as if it had never been.
 
         Its checkpoints, writes and frames go, the thread row is as before the run (only
-        `updated_at` moves). None if the run was not active.
+        `updated_at` moves). None if the run was not active (or not in status `only`).
         """
 
     async def delete_run(self, run_id: str, *, actor: str | None = None) -> bool:

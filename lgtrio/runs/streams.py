@@ -1,0 +1,271 @@
+"""One run's stream: numbered frames, published to any number of subscribers.
+
+The writer only ever does `send_nowait`: a subscriber that falls behind goes back to the log
+(resumable runs) or is ended with a clear error, and never slows the run or the others.
+
+A resumable run's frames are published only after they are in the log, so a client can never
+have seen an event that a replay would not repeat.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Final, Self
+
+import orjson
+import trio
+from attrs import define, field
+
+from lgtrio.runs.executor import Part
+from lgtrio.runs.frames import Batch, SentFrame, encode_frame
+from lgtrio.storage.interface import Frame, Json, Storage
+
+_READ_AT_ONCE: Final = 500
+"""Frames taken from the log in one read; keeps one replaying client from holding the loop."""
+
+_FELL_BEHIND: Final = encode_frame(
+    "error",
+    orjson.dumps(
+        {
+            "error": "SlowConsumer",
+            "message": "This client read too slowly and missed events. The run goes on; create"
+            " runs with stream_resumable=true to catch up with Last-Event-ID.",
+        }
+    ),
+    None,
+)
+
+
+class StreamCut(Exception):
+    """The server is going down; the connection must break without its final chunk, so that the
+    client sees a break and reconnects, not an end."""
+
+
+@define(eq=False)
+class RunStream:
+    """The sending side; owned by the run's handle.
+
+    A frame's `seq` counts within the run over all attempts.
+    """
+
+    run_id: str
+    resumable: bool
+    storage: Storage
+    buffer: int
+    """Batches a subscriber may be behind before it is dropped (a batch is what one wake-up of
+    the loop brought, however many frames)."""
+    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    cut: bool = field(default=False, init=False)
+    ended: bool = field(default=False, init=False)
+    result: Json | None = field(default=None, init=False)
+    _seq: int = field(default=0, init=False)
+    _subscribers: dict[Subscription, trio.MemorySendChannel[Batch]] = field(
+        factory=dict, init=False
+    )
+    _unlogged: list[Frame] = field(factory=list, init=False)
+    _log_wake: trio.Event = field(factory=trio.Event, init=False)
+    _log_closed: bool = field(default=False, init=False)
+
+    # -- the run's side ------------------------------------------------------------------
+
+    async def continue_numbering(self) -> None:
+        """Go on after the frames of earlier attempts."""
+        if self.resumable:
+            self._seq = await self.storage.last_frame(self.run_id)
+
+    def send(self, parts: Sequence[Part]) -> None:
+        """Publish parts to all subscribers; to the log first when the run is resumable.
+
+        Sync and never blocking: it is called from the door's wake-up. What waits for the log
+        is bounded by the door, which stops taking parts from a run that is far ahead.
+        """
+        if not self.resumable:
+            if self._subscribers:
+                self._publish([self._number(part) for part in parts])
+            return
+        self._unlogged.extend(self._number(part) for part in parts)
+        self._log_wake.set()
+
+    async def log_frames(self) -> None:
+        """Task of a resumable run: store what was sent, then publish it; ends after
+        `close_log` when everything is stored.
+
+        Raises:
+            StorageError: the log could not be written; what was not stored was not published.
+        """
+        while self._unlogged or not self._log_closed:
+            if not self._unlogged:
+                await self._log_wake.wait()
+                self._log_wake = trio.Event()
+                continue
+            frames, self._unlogged = self._unlogged, []
+            await self.storage.append_frames(self.run_id, frames)
+            self._publish(frames)
+
+    def close_log(self) -> None:
+        """No more parts will be sent."""
+        self._log_closed = True
+        self._log_wake.set()
+
+    async def log_last(self, part: Part) -> Frame:
+        """Store one more frame after `close_log` without publishing it yet."""
+        frame = self._number(part)
+        if self.resumable:
+            await self.storage.append_frames(self.run_id, [frame])
+        return frame
+
+    def publish_last(self, frame: Frame) -> None:
+        self._publish([frame])
+
+    def end(self, result: Json | None) -> None:
+        """The run has ended and its status is stored: subscribers see the end."""
+        self.result = result
+        self.ended = True
+        self._close_all()
+
+    def break_off(self) -> None:
+        """The server goes down before the run's end: subscribers get `StreamCut`."""
+        self.cut = True
+        self._close_all()
+
+    def _number(self, part: Part) -> Frame:
+        self._seq += 1
+        return Frame(self._seq, part.mode, part.event, part.data, self.now_ms())
+
+    def _publish(self, frames: Sequence[Frame]) -> None:
+        if not self._subscribers:
+            return
+        batch = Batch.of(SentFrame.of(frame, with_id=self.resumable) for frame in frames)
+        for subscriber, channel in list(self._subscribers.items()):
+            try:
+                channel.send_nowait(batch)
+            except trio.WouldBlock:
+                subscriber.fell_behind = True
+                self.detach(subscriber)
+
+    def _close_all(self) -> None:
+        for subscriber in list(self._subscribers):
+            self.detach(subscriber)
+
+    # -- the subscribers' side -----------------------------------------------------------
+
+    def attach(self, subscriber: Subscription) -> trio.MemoryReceiveChannel[Batch]:
+        send, receive = trio.open_memory_channel[Batch](self.buffer)
+        if self.ended or self.cut:
+            send.close()
+        else:
+            self._subscribers[subscriber] = send
+        return receive
+
+    def detach(self, subscriber: Subscription) -> None:
+        if channel := self._subscribers.pop(subscriber, None):
+            channel.close()
+
+
+@define(eq=False)
+class Subscription:
+    """One reader of one run; an async context manager that detaches on exit.
+
+    Reads the log from `after` first if told to, then lives on the channel. Both may overlap:
+    a frame that was seen in the log is skipped when it arrives on the channel.
+    """
+
+    run_id: str
+    storage: Storage
+    stream: RunStream | None
+    """None: the run has ended, only its log is left."""
+    modes: frozenset[str] | None = None
+    """Stream modes to keep, None for all; `metadata` and `error` are always kept."""
+    after: int = 0
+    """Last seq delivered."""
+    reading_log: bool = False
+    fell_behind: bool = field(default=False, init=False)
+    _channel: trio.MemoryReceiveChannel[Batch] | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Attached before the log is read: nothing can be published in between unseen.
+        if self.stream is not None:
+            self._channel = self.stream.attach(self)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self.stream is not None:
+            self.stream.detach(self)
+        if self._channel is not None:
+            self._channel.close()
+
+    @property
+    def result(self) -> Json | None:
+        """What `wait` answers; set once `receive` has raised `EndOfChannel`."""
+        return self.stream.result if self.stream is not None else None
+
+    async def receive(self) -> bytes:
+        """Everything that is waiting, as one chunk of ready SSE bytes.
+
+        Raises:
+            trio.EndOfChannel: the stream is over.
+            StreamCut: the server is going down.
+
+        Cancellation: nothing is lost, the next call goes on where this one was.
+        """
+        while True:
+            chunk = await (self._from_log() if self.reading_log else self._from_channel())
+            if chunk:
+                return chunk
+
+    async def _from_log(self) -> bytes:
+        frames = await self.storage.read_frames(
+            self.run_id, after=self.after, limit=_READ_AT_ONCE
+        )
+        if not frames:
+            self.reading_log = False
+            return b""
+        batch = Batch.of(SentFrame.of(frame, with_id=True) for frame in frames)
+        chunk = batch.select(self.modes, after=self.after)
+        self.after = frames[-1].seq
+        return chunk
+
+    async def _from_channel(self) -> bytes:
+        if self._channel is None:
+            raise trio.EndOfChannel
+        try:
+            batch = await self._channel.receive()
+        except trio.EndOfChannel:
+            return self._at_end_of_channel()
+        chunks = [self._take(batch)]
+        while True:
+            try:
+                chunks.append(self._take(self._channel.receive_nowait()))
+            except (trio.WouldBlock, trio.EndOfChannel):
+                return b"".join(chunks)
+
+    def _take(self, batch: Batch) -> bytes:
+        chunk = batch.select(self.modes, after=self.after)
+        self.after = max(self.after, batch.frames[-1].seq)
+        return chunk
+
+    def _at_end_of_channel(self) -> bytes:
+        assert self.stream is not None
+        if not self.fell_behind:
+            if self.stream.cut:
+                raise StreamCut
+            raise trio.EndOfChannel
+        self.fell_behind = False
+        if self.stream.resumable:
+            self._channel = self.stream.attach(self)
+            self.reading_log = True
+            return b""
+        self._channel = None
+        return _FELL_BEHIND
