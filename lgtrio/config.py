@@ -1,1 +1,352 @@
-"""Settings of one server, and how they are read from options and environment."""
+"""Settings of one server, and how they are read from options and environment.
+
+Each setting is defined once, as a field of `Settings`. Its name is the command line option
+(`n_jobs_per_worker` is `--n-jobs-per-worker`) and the environment variable
+(`LGTRIO_N_JOBS_PER_WORKER`); help and the table in `docs/configuration.md` come from the same
+definition. An option wins over the environment, the environment over the default.
+"""
+
+# ruff: noqa: RUF009 - `_setting` returns an attrs field, not a default value
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import attrs
+from attrs import Attribute, field, frozen
+
+from lgtrio.errors import SettingsError
+from lgtrio.settings_kinds import (
+    Kind,
+    Refused,
+    database,
+    existing_file,
+    host_name,
+    one_of,
+    seconds,
+    seconds_or_none,
+    whole_number,
+)
+
+LogFormat = Literal["readable", "json"]
+Synchronous = Literal["off", "normal", "full", "extra"]
+Command = Literal["dev", "serve"]
+
+DEMO_CONFIG: Final = Path(__file__).parent / "demo" / "langgraph.json"
+"""The langgraph.json of the demo graphs inside the package."""
+
+_PREFIX: Final = "LGTRIO_"
+_NOT_SETTINGS: Final = frozenset({"LGTRIO_FAULT"})
+"""Variables that something else reads (crash tests), so they are not called unknown."""
+
+_COMMAND_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "dev": {"log_format": "readable"},
+    "serve": {"log_format": "json"},
+}
+
+
+@frozen
+class Definition:
+    """What one setting is, beside its name and default; kept in the field's metadata."""
+
+    kind: Kind
+    help: str
+    shown_default: str | None = None
+    """In words, where the default is not simply the field's."""
+    also_from: str | None = None
+    """A second environment variable, used when `LGTRIO_…` is not set."""
+    tuning: bool = False
+    """Rarely needed; `--help` lists it in a group of its own."""
+
+
+def _check(_instance: object, attribute: Attribute[Any], value: Any) -> None:
+    kind = definition_of(attribute).kind
+    if not kind.check(value):
+        raise SettingsError(f"{attribute.name} is {value!r}; it must be {kind.allowed}.")
+
+
+def _setting(kind: Kind, default: Any, help: str, **details: Any) -> Any:
+    metadata = {"definition": Definition(kind, help, **details)}
+    return field(default=default, validator=_check, metadata=metadata, kw_only=True)
+
+
+@frozen
+class Settings:
+    """All settings of one server, checked when made.
+
+    Raises:
+        SettingsError: a value is not allowed; names the setting, the value and what is.
+    """
+
+    config: Path = _setting(
+        existing_file(),
+        DEMO_CONFIG,
+        "The langgraph.json that names your graphs.",
+        shown_default="langgraph.json in the current folder; `dev` without one: the demo graphs",
+    )
+    host: str = _setting(
+        host_name(),
+        "127.0.0.1",
+        "Address to listen on; 0.0.0.0 makes the server reachable from other machines.",
+    )
+    port: int = _setting(
+        whole_number(0, 65535),
+        2024,
+        "Port to listen on; 0 takes any free one. Where the default is taken and no port was"
+        " asked for, the next free one is used and the log says so.",
+    )
+    database: str = _setting(
+        database(),
+        str(Path(".lgtrio") / "lgtrio.db"),
+        "SQLite file that holds everything; made if it is missing. One server a file."
+        " :memory: keeps nothing after the server ends.",
+        shown_default=".lgtrio/lgtrio.db beside langgraph.json (demo graphs: in the current"
+        " folder)",
+    )
+    n_jobs_per_worker: int = _setting(
+        whole_number(1, 100_000),
+        1000,
+        "How many runs may execute at once; the others wait as pending. Runs that wait for a"
+        " model or a timer cost little, so the default is generous.",
+    )
+    graph_loops: int = _setting(
+        whole_number(1, 64),
+        1,
+        "How many event loops, each in a thread of its own, the graphs are spread over. A graph"
+        " stays on its loop. More than one helps when graphs block their loop.",
+    )
+    log_format: LogFormat = _setting(
+        one_of("readable", "json"),
+        "readable",
+        "Log lines for people, or one JSON object a line.",
+        shown_default="readable with `dev`, json with `serve`",
+    )
+    log_level: str = _setting(
+        one_of("debug", "info", "warning", "error", "critical"),
+        "info",
+        "The least important messages that are still logged.",
+    )
+    run_timeout: float | None = _setting(
+        seconds_or_none(0.001),
+        None,
+        "Time limit of one run; a run that exceeds it ends with the status timeout.",
+        shown_default="none",
+        also_from="BG_JOB_TIMEOUT_SECS",
+    )
+    cancel_grace: float = _setting(
+        seconds(0),
+        5.0,
+        "How long a cancelled node that does not stop is waited for. After that its run is"
+        " closed and nothing more that the node does is stored.",
+    )
+    shutdown_grace: float = _setting(
+        seconds(0),
+        20.0,
+        "How long running graphs get to stop between two steps when the server is asked to end."
+        " What still runs then is cancelled and resumed at the next start.",
+    )
+    synchronous: Synchronous = _setting(
+        one_of("off", "normal", "full", "extra"),
+        "normal",
+        "How hard SQLite makes sure that a commit is on the disk. With every level, what a"
+        " client was told is stored survives a killed server process; a power failure or an"
+        " operating system crash may undo the last commits unless it is full or extra, which"
+        " wait for the disk at each commit.",
+    )
+    max_attempts: int = _setting(
+        whole_number(1),
+        3,
+        "How often a run is started again after the server died under it, the first start"
+        " included, before it is given up with the status error.",
+        tuning=True,
+    )
+    heartbeat: float = _setting(
+        seconds(0.01),
+        5.0,
+        "How often a quiet stream or a waiting request is sent a sign of life.",
+        tuning=True,
+    )
+    blocked_after: float = _setting(
+        seconds(0.01),
+        1.0,
+        "A node that blocks its event loop longer than this is named in the log.",
+        tuning=True,
+    )
+    switch_interval: float = _setting(
+        seconds(0.00001, 1),
+        0.0005,
+        "Python's thread switch interval: a shorter one keeps HTTP answering while a node"
+        " computes, and costs that node a little speed.",
+        tuning=True,
+    )
+    max_frames_per_run: int = _setting(
+        whole_number(1),
+        10_000,
+        "How many stream events of a resumable run are kept for clients that come back; beyond"
+        " it the oldest are dropped.",
+        tuning=True,
+    )
+    # The last two are no options: they follow from how the server was started.
+    port_given: bool = field(default=False, kw_only=True)
+    """The port was asked for, so another one must not be taken instead."""
+    development: bool = field(default=True, kw_only=True)
+    """Started as `lgtrio dev`: prints what to try next."""
+
+    @property
+    def demo(self) -> bool:
+        """The demo graphs are served."""
+        return self.config == DEMO_CONFIG
+
+
+def definition_of(attribute: Attribute[Any]) -> Definition:
+    definition = attribute.metadata["definition"]
+    assert isinstance(definition, Definition)
+    return definition
+
+
+def setting_fields() -> Sequence[Attribute[Any]]:
+    """The fields of `Settings` that are options, in the order in which help shows them."""
+    return [each for each in attrs.fields(Settings) if "definition" in each.metadata]
+
+
+def option_of(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def variable_of(name: str) -> str:
+    return _PREFIX + name.upper()
+
+
+def default_text(attribute: Attribute[Any]) -> str:
+    return definition_of(attribute).shown_default or f"{attribute.default}"
+
+
+@frozen
+class _Given:
+    """The text somebody gave for a setting, and where."""
+
+    source: str
+    text: str
+
+
+def _given(
+    attribute: Attribute[Any], options: Mapping[str, str | None], environ: Mapping[str, str]
+) -> _Given | None:
+    """The option if there is one, else the first environment variable that is not empty."""
+    text = options.get(attribute.name)
+    if text is not None:
+        return _Given(option_of(attribute.name), text)
+    for variable in (variable_of(attribute.name), definition_of(attribute).also_from):
+        if variable and environ.get(variable):
+            return _Given(variable, environ[variable])
+    return None
+
+
+def _parse(attribute: Attribute[Any], given: _Given) -> Any:
+    kind = definition_of(attribute).kind
+    try:
+        return kind.parse(given.text)
+    except Refused as refusal:
+        raise SettingsError(f"{given.source} is {given.text!r}: {refusal}.") from None
+    except ValueError:
+        raise SettingsError(
+            f"{given.source} is {given.text!r}; it must be {kind.allowed}."
+        ) from None
+
+
+def locate_config(
+    command: Command | Literal["check"],
+    options: Mapping[str, str | None],
+    environ: Mapping[str, str],
+    *,
+    folder: Path,
+) -> Path:
+    """Which langgraph.json to use: the one named, the one in `folder`, or the demo graphs.
+
+    Raises:
+        SettingsError: the one named is not there, or none is named or found and the command
+            is not `dev`.
+    """
+    attribute = attrs.fields(Settings).config
+    given = _given(attribute, options, environ)
+    if given is not None:
+        path: Path = _parse(attribute, given)
+        return path.absolute()
+    beside = folder / "langgraph.json"
+    if beside.is_file():
+        return beside.absolute()
+    if command == "dev":
+        return DEMO_CONFIG
+    raise SettingsError(
+        f"There is no langgraph.json in {folder}. Name one with --config or LGTRIO_CONFIG"
+        " (`lgtrio dev` serves the demo graphs without one)."
+    )
+
+
+def default_database(config: Path, *, folder: Path) -> str:
+    """Beside langgraph.json, except that nothing is written into the package: `folder`."""
+    home = folder if config == DEMO_CONFIG else config.parent
+    return str(home / ".lgtrio" / "lgtrio.db")
+
+
+def read_settings(
+    command: Command,
+    options: Mapping[str, str | None],
+    environ: Mapping[str, str],
+    *,
+    config: Path,
+    folder: Path,
+) -> Settings:
+    """The settings of a server started as `lgtrio <command>` in `folder`.
+
+    Args:
+        options: setting name to the text given on the command line, None where not given.
+        config: as found by `locate_config`; its `env` should be in `environ` by now.
+
+    Raises:
+        SettingsError: one line for each setting that is wrong, naming the option or variable.
+    """
+    values: dict[str, Any] = dict(_COMMAND_DEFAULTS[command])
+    values["database"] = default_database(config, folder=folder)
+    problems: list[str] = []
+    for attribute in setting_fields():
+        given = _given(attribute, options, environ)
+        if given is None or attribute.name == "config":
+            continue
+        try:
+            values[attribute.name] = _parse(attribute, given)
+        except SettingsError as error:
+            problems.append(error.detail)
+        if attribute.name == "port":
+            values["port_given"] = True
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return Settings(config=config, development=command == "dev", **values)
+
+
+def unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    """A sentence for each `LGTRIO_…` variable that no setting reads: probably a slip."""
+    known = {variable_of(each.name) for each in setting_fields()}
+    for variable in sorted(environ):
+        if variable.startswith(_PREFIX) and variable not in known | _NOT_SETTINGS:
+            close = difflib.get_close_matches(variable, known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else "."
+            yield f"There is no setting for the environment variable {variable}{hint}"
+
+
+def settings_table() -> str:
+    """The Markdown table of all settings, as it stands in `docs/configuration.md`."""
+    lines = ["| option | variable | default | meaning |", "|---|---|---|---|"]
+    for attribute in setting_fields():
+        about = definition_of(attribute)
+        variable = f"`{variable_of(attribute.name)}`"
+        if about.also_from:
+            variable += f", else `{about.also_from}`"
+        allowed = about.kind.allowed.replace("|", "\\|")
+        lines.append(
+            f"| `{option_of(attribute.name)}` | {variable} | {default_text(attribute)}"
+            f" | {about.help} Allowed: {allowed}. |"
+        )
+    return "\n".join(lines)
