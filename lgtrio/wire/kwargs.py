@@ -35,7 +35,7 @@ class RunKwargs:
     checkpoint_during: bool = True
     durability: Durability = Durability.ASYNC
     context_given: bool = False
-    """The run's own body had `context` (not only `configurable`): spec 03, "context to the graph"."""
+    """The run's own body had `context` (not only `configurable`): spec 03, "context to graph"."""
 
     def to_json(self) -> bytes:
         return orjson.dumps(asdict(self, recurse=False))

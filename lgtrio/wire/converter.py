@@ -1,0 +1,153 @@
+"""The one converter: JSON bytes to attrs classes, strictly, with sentences for what is wrong.
+
+cattrs is made for trusted data: out of the box it would take `"5"` for an integer and a string
+for a list of characters. Every type that a request body uses has a hook here that takes exactly
+the JSON type and nothing else. Keys we do not know are ignored, and null means absent (clients
+in JavaScript send both), except inside free-form objects, which are kept as they came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Final, NewType, TypeVar
+
+import attrs
+import orjson
+from cattrs import ClassValidationError, Converter, transform_error
+from cattrs.gen import make_dict_structure_fn
+
+from lgtrio.errors import InvalidRequest
+
+T = TypeVar("T")
+
+Object = dict[str, Any]
+"""A JSON object of the client's own: kept verbatim, nulls included."""
+Strings = NewType("Strings", list[str])
+
+INVALID_JSON: Final = "Invalid JSON in request body"
+_SHOWN: Final = 80
+"""Characters of a wrong value that an error sentence repeats."""
+
+
+class WrongValue(ValueError):
+    """A value is not what its field takes; `wanted` completes "must be …"."""
+
+    def __init__(self, wanted: str, value: object) -> None:
+        shown = repr(value)
+        if len(shown) > _SHOWN:
+            shown = shown[:_SHOWN] + "…"
+        super().__init__(f"must be {wanted}, got {shown}")
+
+
+def decode(data: bytes) -> Any:
+    """Parse JSON text; strict: no NaN, no lone surrogates, valid UTF-8, not empty.
+
+    Raises:
+        InvalidRequest: with the one sentence for all of these.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest(INVALID_JSON) from error
+
+
+def encode(value: object) -> bytes:
+    """Write JSON text.
+
+    Raises:
+        InvalidRequest: nested deeper than JSON can be written here. What a client sent can be
+            read much deeper, so this is its act, not ours.
+    """
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        raise InvalidRequest(f"The request cannot be stored: {error}") from error
+
+
+def parse(cls: type[T], data: bytes) -> T:
+    """A request body as `cls`.
+
+    Raises:
+        InvalidRequest: not JSON, or not of the shape; every problem with its path.
+    """
+    return structure(cls, decode(data))
+
+
+def structure(cls: type[T], value: object) -> T:
+    """Decoded JSON as `cls`; see `parse`."""
+    try:
+        return CONVERTER.structure(value, cls)
+    except WrongValue as error:
+        raise InvalidRequest(f"The request body {error}") from error
+    except ClassValidationError as error:
+        raise InvalidRequest("; ".join(_sentences(error))) from error
+
+
+def _sentences(error: ClassValidationError) -> list[str]:
+    return [_sentence(problem) for problem in transform_error(error, format_exception=_problem)]
+
+
+def _problem(exc: BaseException, _type: type | None) -> str:
+    if isinstance(exc, KeyError):
+        return "is required"
+    return str(exc)
+
+
+def _sentence(problem: str) -> str:
+    """`must be … @ $.a.limit` with the field's name in front."""
+    text, _, path = problem.rpartition(" @ ")
+    return f"`{path.rpartition('.')[2]}` {text} @ {path}"
+
+
+# -- hooks ---------------------------------------------------------------------------------------
+
+
+def exactly(kinds: tuple[type, ...], wanted: str) -> Callable[[Any, Any], Any]:
+    """A hook that takes values of exactly these JSON types (a bool is no integer)."""
+
+    def take(value: Any, _type: Any) -> Any:
+        if type(value) not in kinds:
+            raise WrongValue(wanted, value)
+        return value
+
+    return take
+
+
+def _take_strings(value: Any, _type: Any) -> list[str]:
+    if type(value) is not list or not all(type(item) is str for item in value):
+        raise WrongValue("a list of strings", value)
+    return value
+
+
+def _take_enum(value: Any, enum: type[StrEnum]) -> StrEnum:
+    try:
+        return enum(value)
+    except ValueError:
+        raise WrongValue(one_of(enum), value) from None
+
+
+def one_of(enum: type[StrEnum]) -> str:
+    return "one of " + ", ".join(f"'{word}'" for word in enum)
+
+
+def _object_hook(cls: type[T]) -> Callable[[Any, Any], T]:
+    take = make_dict_structure_fn(cls, CONVERTER)
+
+    def take_object(value: Any, _type: Any) -> T:
+        if type(value) is not dict:
+            raise WrongValue("an object", value)
+        given = {name: item for name, item in value.items() if item is not None}
+        return take(given, cls)
+
+    return take_object
+
+
+CONVERTER: Final = Converter(detailed_validation=True, forbid_extra_keys=False)
+CONVERTER.register_structure_hook(int, exactly((int,), "an integer"))
+CONVERTER.register_structure_hook(str, exactly((str,), "a string"))
+CONVERTER.register_structure_hook(bool, exactly((bool,), "true or false"))
+CONVERTER.register_structure_hook(StrEnum, _take_enum)
+CONVERTER.register_structure_hook(Strings, _take_strings)
+CONVERTER.register_structure_hook_func(lambda kind: kind == Object, exactly((dict,), "an object"))
+CONVERTER.register_structure_hook_factory(attrs.has, _object_hook)

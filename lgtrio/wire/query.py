@@ -1,0 +1,90 @@
+"""Query parameters: one spelling in, one meaning out.
+
+The clients encode None as an empty value, lists by repeating the key, booleans as words or as
+digits; so an empty value is an absent one, and booleans are `true`, `false`, `1` or `0`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from typing import Final, TypeVar
+
+from attrs import frozen
+
+from lgtrio.errors import BadRequest, InvalidRequest, RequestError
+from lgtrio.wire.converter import one_of
+
+E = TypeVar("E", bound=StrEnum)
+
+_BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
+
+
+@frozen
+class Query:
+    """The parameters of one request, values in the order sent."""
+
+    pairs: Sequence[tuple[str, str]]
+
+    def all(self, name: str) -> list[str]:
+        """Every non-empty value."""
+        return [value for key, value in self.pairs if key == name and value]
+
+    def last(self, name: str) -> str | None:
+        values = self.all(name)
+        return values[-1] if values else None
+
+    def boolean(self, name: str, *, default: bool = False) -> bool:
+        """
+        Raises:
+            InvalidRequest: neither true, false, 1 nor 0.
+        """
+        text = self.last(name)
+        if text is None:
+            return default
+        try:
+            return _BOOLEANS[text.lower()]
+        except KeyError:
+            raise InvalidRequest(f"`{name}` must be true, false, 1 or 0, got {text!r}") from None
+
+    def integer(self, name: str, *, default: int, error: type[RequestError] = BadRequest) -> int:
+        """
+        Raises:
+            RequestError: of the class given, when the text is no integer that can be stored.
+        """
+        text = self.last(name)
+        if text is None:
+            return default
+        try:
+            number = int(text)
+        except ValueError:
+            raise error(f"Invalid {name} {text}") from None
+        if abs(number) >= 1 << 63:
+            raise error(f"Invalid {name} {text}")
+        return number
+
+    def word(self, name: str, enum: type[E], *, default: E) -> E:
+        """
+        Raises:
+            InvalidRequest: not one of the enum's words.
+        """
+        text = self.last(name)
+        if text is None:
+            return default
+        try:
+            return enum(text)
+        except ValueError:
+            raise InvalidRequest(f"`{name}` must be {one_of(enum)}, got {text!r}") from None
+
+
+def check_names(name: str, given: Iterable[str], allowed: Sequence[str]) -> None:
+    """Let known column names pass.
+
+    Raises:
+        InvalidRequest: naming the unknown ones and what is allowed.
+    """
+    unknown = [column for column in given if column not in allowed]
+    if unknown:
+        raise InvalidRequest(
+            f"Invalid `{name}`: {', '.join(unknown)}. Expected some of: {', '.join(allowed)}"
+        )

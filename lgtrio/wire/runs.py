@@ -1,0 +1,224 @@
+"""Runs on the wire (spec 03): one body for every way to create one, and how a run is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NewType
+
+from attrs import field, frozen
+from orjson import Fragment, dumps
+
+from lgtrio.errors import InvalidRequest
+from lgtrio.storage.interface import RunRecord
+from lgtrio.wire.commands import Command
+from lgtrio.wire.converter import CONVERTER, Object, Strings, WrongValue, one_of
+from lgtrio.wire.enums import (
+    DisconnectMode,
+    Durability,
+    IfNotExists,
+    MultitaskStrategy,
+    OnCompletion,
+    StreamMode,
+)
+from lgtrio.wire.query import check_names
+from lgtrio.wire.states import Checkpoint, place
+
+Modes = NewType("Modes", tuple[StreamMode, ...])
+"""One word or a list; duplicates collapse, an empty list is the default."""
+Nodes = NewType("Nodes", list[str])
+"""`"*"` or a list of node names."""
+Config = NewType("Config", dict[str, Any])
+"""A run's config: its known keys are checked, unknown ones are kept."""
+Delay = NewType("Delay", float)
+"""Seconds from now; 0 or more."""
+
+DEFAULT_MODES: Final = Modes((StreamMode.VALUES,))
+MAX_DELAY: Final = 10 * 365 * 24 * 3600
+
+
+@frozen
+class RunCreate:
+    """Body of every route that creates a run."""
+
+    assistant_id: str
+    input: Any = None
+    command: Command | None = None
+    stream_mode: Modes = DEFAULT_MODES
+    stream_subgraphs: bool = False
+    stream_resumable: bool = False
+    metadata: Object = field(factory=dict)
+    config: Config = field(factory=lambda: Config({}))
+    context: Object = field(factory=dict)
+    checkpoint: Checkpoint | None = None
+    checkpoint_id: str | None = None
+    checkpoint_during: bool | None = None
+    durability: Durability | None = None
+    interrupt_before: Nodes | None = None
+    interrupt_after: Nodes | None = None
+    multitask_strategy: MultitaskStrategy = MultitaskStrategy.ENQUEUE
+    if_not_exists: IfNotExists = IfNotExists.REJECT
+    on_disconnect: DisconnectMode = DisconnectMode.CONTINUE
+    on_completion: OnCompletion = OnCompletion.DELETE
+    """Speaks of the thread that a stateless run makes for itself; no meaning on a thread."""
+    after_seconds: Delay = Delay(0)
+    webhook: Any = None
+    feedback_keys: Strings | None = None
+    """Stored and shown; there is no feedback service to make links from."""
+    langsmith_tracer: Any = None
+    """Accepted, without effect: it addresses a hosted service."""
+    raise_error: Any = None
+    """Accepted, without effect: old clients send it, and raise by themselves."""
+    strict_resume: bool = False
+
+    def fork_point(self) -> dict[str, object]:
+        """Keys of `configurable` that say where to start from; empty for the latest state."""
+        return place(self.checkpoint, self.checkpoint_id) or {}
+
+    def effective_durability(self) -> Durability:
+        if self.durability is not None:
+            return self.durability
+        return Durability.EXIT if self.checkpoint_during is False else Durability.ASYNC
+
+    def refuse_unbuilt(self) -> None:
+        """
+        Raises:
+            InvalidRequest: a field was given that this version cannot honour.
+        """
+        if self.webhook is not None:
+            raise InvalidRequest("webhooks are not in this version yet")
+        if self.strict_resume:
+            raise InvalidRequest("`strict_resume` is not in this version yet")
+
+    def refuse_checkpoint(self) -> None:
+        """For stateless runs.
+
+        Raises:
+            InvalidRequest: a checkpoint was named.
+        """
+        if self.fork_point():
+            raise InvalidRequest(
+                "A stateless run starts on a thread of its own, which has no checkpoint to start"
+                " from; create the run on the checkpoint's thread"
+            )
+
+
+@frozen
+class RunsCancel:
+    """Body of POST /runs/cancel."""
+
+    thread_id: str | None = None
+    run_ids: Strings | None = None
+    status: Any = None
+
+    def chosen(self) -> tuple[str, list[str]]:
+        """The thread and its runs that are meant.
+
+        Raises:
+            InvalidRequest: not exactly one way of naming runs, or one that is not built.
+        """
+        by_id = self.thread_id is not None and self.run_ids is not None
+        if by_id == (self.status is not None):
+            raise InvalidRequest("Give either `status`, or `thread_id` and `run_ids`")
+        if self.thread_id is None or self.run_ids is None:
+            raise InvalidRequest(
+                "Cancelling by `status` is not in this version yet: give `thread_id` and `run_ids`"
+            )
+        return self.thread_id, self.run_ids
+
+
+# -- hooks ---------------------------------------------------------------------------------------
+
+
+def _take_modes(value: Any, _type: Any) -> tuple[StreamMode, ...]:
+    words = value if type(value) is list else [value] if value != "" else []
+    try:
+        modes = dict.fromkeys(StreamMode(word) for word in words)
+    except ValueError:
+        raise WrongValue(f"{one_of(StreamMode)}, or a list of these", value) from None
+    return tuple(modes) or DEFAULT_MODES
+
+
+def _take_nodes(value: Any, _type: Any) -> Any:
+    if value == "*":
+        return value
+    if type(value) is not list or not all(type(name) is str for name in value):
+        raise WrongValue("'*' or a list of node names", value)
+    return value
+
+
+def _take_delay(value: Any, _type: Any) -> float:
+    if type(value) not in (int, float):
+        raise WrongValue("a number", value)
+    if not 0 <= value <= MAX_DELAY:
+        raise WrongValue("0 or more seconds, at most ten years", value)
+    return float(value)
+
+
+@frozen
+class _KnownConfig:
+    tags: Strings | None = None
+    recursion_limit: int | None = None
+    max_concurrency: int | None = None
+    run_name: str | None = None
+    configurable: Object | None = None
+    metadata: Object | None = None
+
+
+def _take_config(value: Any, _type: Any) -> dict[str, Any]:
+    CONVERTER.structure(value, _KnownConfig)
+    return {name: item for name, item in value.items() if item is not None}
+
+
+CONVERTER.register_structure_hook(Modes, _take_modes)
+CONVERTER.register_structure_hook(Nodes, _take_nodes)
+CONVERTER.register_structure_hook(Delay, _take_delay)
+CONVERTER.register_structure_hook(Config, _take_config)
+
+
+# -- answers -------------------------------------------------------------------------------------
+
+
+def _columns(run: RunRecord) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "thread_id": run.thread_id,
+        "assistant_id": run.assistant_id,
+        "metadata": Fragment(run.metadata),
+        "status": run.status,
+        "kwargs": Fragment(run.kwargs),
+        "multitask_strategy": run.multitask_strategy,
+        "created_at": run.created_at,
+        "updated_at": run.updated_at,
+        "langsmith_session_name": None,
+    }
+
+
+RUN_COLUMNS: Final = (
+    "run_id",
+    "thread_id",
+    "assistant_id",
+    "metadata",
+    "status",
+    "kwargs",
+    "multitask_strategy",
+    "created_at",
+    "updated_at",
+    "langsmith_session_name",
+)
+
+
+def render_run(run: RunRecord) -> bytes:
+    return dumps(_columns(run))
+
+
+def render_runs(runs: Sequence[RunRecord], select: Sequence[str] = ()) -> bytes:
+    """A list of runs, with only the columns of `select` if there are any.
+
+    Raises:
+        InvalidRequest: an unknown column.
+    """
+    if not select:
+        return dumps([_columns(run) for run in runs])
+    check_names("select", select, RUN_COLUMNS)
+    rows = (_columns(run) for run in runs)
+    return dumps([{name: row[name] for name in RUN_COLUMNS if name in select} for row in rows])
