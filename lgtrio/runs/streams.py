@@ -226,9 +226,7 @@ class Subscription:
                 return chunk
 
     async def _from_log(self) -> bytes:
-        frames = await self.storage.read_frames(
-            self.run_id, after=self.after, limit=_READ_AT_ONCE
-        )
+        frames = await self.storage.read_frames(self.run_id, after=self.after, limit=_READ_AT_ONCE)
         if not frames:
             self.reading_log = False
             return b""

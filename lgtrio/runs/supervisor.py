@@ -600,9 +600,7 @@ class Supervisor:
             handle = self._handles[run_id] = RunHandle(run_id, thread_id, stream)
         return handle
 
-    def _active_handle(
-        self, run_id: str, thread_id: str, *, resumable: bool = False
-    ) -> RunHandle:
+    def _active_handle(self, run_id: str, thread_id: str, *, resumable: bool = False) -> RunHandle:
         """The handle of a run that is known to be running.
 
         A stop may come between the claim's commit and the first step of `_run`; it is then

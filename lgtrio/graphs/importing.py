@@ -1,0 +1,106 @@
+"""Imports the user's modules by file, under the name that they have for one another.
+
+A graph file is imported by its dotted name wherever that name leads to this very file: then
+relative imports work, and `from agent import model` elsewhere meets the same module, not a
+second copy. Where the name leads elsewhere (a file called like an installed package or a
+standard module) the file gets a private name, always the same one.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+
+def extend_sys_path(folders: Iterable[str]) -> None:
+    """Put the folders in front of `sys.path`, the first one foremost, where they are missing."""
+    missing = [folder for folder in folders if folder not in sys.path]
+    sys.path[:0] = missing
+
+
+def import_file(file: Path) -> ModuleType:
+    """
+    Args:
+        file: absolute and resolved.
+
+    Raises:
+        BaseException: whatever the module raises, `SystemExit` included.
+    """
+    importlib.invalidate_caches()  # the file may be younger than the finder's listing
+    for name in _names(file):
+        if _leads_to(name, file):
+            module = importlib.import_module(name)
+            if _is_from(module, file):
+                return module
+    return _import_privately(file)
+
+
+def _names(file: Path) -> Iterator[str]:
+    """Dotted names the file could have: as part of its package, else below `sys.path`."""
+    top = file.parent
+    while (top / "__init__.py").is_file() and top.parent != top:
+        top = top.parent
+    if top != file.parent:
+        if str(top) not in sys.path:
+            sys.path.append(str(top))  # last: it must not hide anything else
+        roots = [top]
+    else:
+        entries = {Path(entry or ".").resolve() for entry in sys.path}
+        # the longest first: `agent` with src on the path, rather than `src.agent`
+        roots = sorted(entries & set(file.parents), key=lambda each: -len(each.parts))
+    for root in roots:
+        parts = file.relative_to(root).with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        if parts and all(part.isidentifier() for part in parts):
+            yield ".".join(parts)
+
+
+def _leads_to(name: str, file: Path) -> bool:
+    """Whether importing `name` would give this file; found out without importing anything."""
+    if name in sys.modules:
+        return _is_from(sys.modules[name], file)
+    first, *rest = name.split(".")
+    if first in sys.stdlib_module_names:
+        return False
+    try:
+        spec = importlib.util.find_spec(first)
+    except (ImportError, ValueError):  # ValueError: in sys.modules without a spec
+        return False
+    if spec is None:
+        return False
+    if not rest:
+        return _same(spec.origin, file)
+    return any(
+        Path(folder).joinpath(*rest[:-1]).resolve() in {file.parent, file.parent.parent}
+        for folder in spec.submodule_search_locations or ()
+    )
+
+
+def _is_from(module: ModuleType, file: Path) -> bool:
+    return _same(getattr(module, "__file__", None), file)
+
+
+def _same(path: str | None, file: Path) -> bool:
+    return path is not None and Path(path).resolve() == file
+
+
+def _import_privately(file: Path) -> ModuleType:
+    name = "_lgtrio_" + re.sub(r"\W", "_", str(file.with_suffix("")))
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]  # as the import statement does: no half-made module stays behind
+        raise
+    return module

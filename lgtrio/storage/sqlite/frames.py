@@ -1,0 +1,40 @@
+"""Stored stream frames of resumable runs."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from lgtrio.storage.interface import Frame
+from lgtrio.storage.sqlite.transaction import Tx, one
+
+
+def append_frames(tx: Tx, run_id: str, frames: Sequence[Frame]) -> None:
+    """A frame stored twice stays one; frames of a run that is gone are dropped."""
+    if not frames or tx.one("SELECT 1 FROM runs WHERE run_id = ?", (run_id,)) is None:
+        return
+    tx.connection.executemany(
+        "INSERT OR REPLACE INTO frames (run_id, seq, mode, event, data, at_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [(run_id, f.seq, f.mode, f.event, f.data, f.at_ms) for f in frames],
+    )
+    tx.execute(
+        "DELETE FROM frames WHERE run_id = ? AND seq <= ?",
+        (run_id, frames[-1].seq - tx.limits.frames_per_run),
+    )
+
+
+def read_frames(
+    connection: sqlite3.Connection, run_id: str, *, after: int, limit: int
+) -> Sequence[Frame]:
+    rows = connection.execute(
+        "SELECT seq, mode, event, data, at_ms FROM frames"
+        " WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?",
+        (run_id, after, limit),
+    ).fetchall()
+    return [Frame(*row) for row in rows]
+
+
+def last_frame(connection: sqlite3.Connection, run_id: str) -> int:
+    row = one(connection, "SELECT max(seq) FROM frames WHERE run_id = ?", (run_id,))
+    return row[0] or 0 if row else 0

@@ -1,0 +1,74 @@
+"""What a start puts right after a process that did not end cleanly; it executes nothing."""
+
+from __future__ import annotations
+
+import orjson
+
+from lgtrio.storage.interface import Cause, Recovered, ThreadOutcome
+from lgtrio.storage.sqlite import runs, threads
+from lgtrio.storage.sqlite.transaction import Tx
+from lgtrio.wire.enums import RunStatus, ThreadStatus
+
+GIVEN_UP = "RunGivenUp"
+
+
+def recover(tx: Tx, *, max_attempts: int) -> Recovered:
+    requeued: list[str] = []
+    failed: list[str] = []
+    for run_id in _running(tx):
+        ended = failed if _put_right(tx, run_id, max_attempts) is RunStatus.ERROR else requeued
+        ended.append(run_id)
+    _delete_leftover_threads(tx)
+    _settle_threads(tx)
+    return Recovered(requeued=requeued, failed=failed)
+
+
+def _running(tx: Tx) -> list[str]:
+    rows = tx.all(
+        "SELECT run_id FROM runs"
+        " WHERE status IN ('pending', 'running') AND status = 'running' ORDER BY seq"
+    )
+    return [run_id for (run_id,) in rows]
+
+
+def _put_right(tx: Tx, run_id: str, max_attempts: int) -> RunStatus:
+    run = runs.get_run(tx.connection, run_id)
+    assert run is not None, run_id
+    if run.attempt < max_attempts:
+        actor = "the server stopped while it was running"
+        return runs.move(tx, run, RunStatus.PENDING, cause=Cause.RECOVERY, actor=actor).status
+    actor = f"started {run.attempt} times"
+    runs.move(tx, run, RunStatus.ERROR, cause=Cause.RECOVERY, actor=actor)
+    threads.leave_outcome(tx, run.thread_id, _given_up(run.attempt))
+    threads.settle_status(tx, run.thread_id)
+    return RunStatus.ERROR
+
+
+def _given_up(attempts: int) -> ThreadOutcome:
+    times = "once" if attempts == 1 else f"{attempts} times"
+    message = f"The run was started {times}, and each time the server stopped before it ended."
+    error = orjson.dumps({"error": GIVEN_UP, "message": message})
+    return ThreadOutcome(rest_status=ThreadStatus.ERROR, values=None, error=error)
+
+
+def _delete_leftover_threads(tx: Tx) -> None:
+    """Temporary threads whose run has ended go when it ends; these were just ended above."""
+    rows = tx.all(
+        "SELECT DISTINCT thread_id FROM runs"
+        " WHERE temporary = 1 AND status NOT IN ('pending', 'running')"
+    )
+    for (thread_id,) in rows:
+        threads.remove(tx, thread_id, cause=Cause.RECOVERY, actor="thread of a stateless run")
+
+
+def _settle_threads(tx: Tx) -> None:
+    """Busy exactly where a run is active: an invariant of every operation, kept here too."""
+    rows = tx.all(
+        "SELECT thread_id FROM threads WHERE status = 'busy' AND NOT EXISTS ("
+        " SELECT 1 FROM runs WHERE runs.thread_id = threads.thread_id"
+        " AND runs.status IN ('pending', 'running'))"
+        " UNION SELECT thread_id FROM runs JOIN threads USING (thread_id)"
+        " WHERE runs.status IN ('pending', 'running') AND threads.status <> 'busy'"
+    )
+    for (thread_id,) in rows:
+        threads.settle_status(tx, thread_id)

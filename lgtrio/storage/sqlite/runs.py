@@ -1,0 +1,207 @@
+"""Rows of `runs`: reading them, and the one function through which a status changes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import evolve, frozen
+
+from lgtrio.errors import IllegalTransition, InternalError
+from lgtrio.storage.interface import Cause, Claimable, Json, NewRun, RunRecord
+from lgtrio.storage.sqlite import journal
+from lgtrio.storage.sqlite.checkpoints import delete_run_rows
+from lgtrio.storage.sqlite.transaction import Row, Tx
+from lgtrio.wire.enums import ACTIVE, TERMINAL, MultitaskStrategy, RunStatus
+
+_COLUMNS: Final = (
+    "run_id, thread_id, assistant_id, graph_id, status, multitask_strategy,"
+    " CAST(metadata AS BLOB), kwargs, attempt, temporary, resumable, not_before,"
+    " created_at, updated_at"
+)
+_FROM: Final = "FROM runs JOIN run_kwargs USING (run_id)"
+
+# Storage's own guard; `runs.machine` has the same table for the Trio side and a test compares.
+_MAY_BECOME: Final[dict[RunStatus, frozenset[RunStatus | None]]] = {
+    RunStatus.PENDING: frozenset({RunStatus.RUNNING, RunStatus.INTERRUPTED, None}),
+    RunStatus.RUNNING: frozenset({RunStatus.PENDING, *TERMINAL, None}),
+    **{status: frozenset({None}) for status in TERMINAL},
+}
+
+
+@frozen
+class StoredRun:
+    """A run with the columns that only its claim and its rollback need."""
+
+    record: RunRecord
+    thread_config: Json
+    before: Json | None
+    """What the claim found on the thread row; see `lane`."""
+
+    @property
+    def active(self) -> bool:
+        return self.record.status in ACTIVE
+
+
+# -- reading -------------------------------------------------------------------------------
+
+
+def get_run(connection: sqlite3.Connection, run_id: str) -> RunRecord | None:
+    stored = find(connection, run_id)
+    return None if stored is None else stored.record
+
+
+def find(connection: sqlite3.Connection, run_id: str) -> StoredRun | None:
+    rows = connection.execute(
+        f"SELECT {_COLUMNS}, thread_config, before {_FROM} WHERE run_id = ?", (run_id,)
+    ).fetchall()
+    if not rows:
+        return None
+    *columns, thread_config, before = rows[0]
+    return StoredRun(_record(columns), thread_config, before)
+
+
+def list_runs(
+    connection: sqlite3.Connection,
+    thread_id: str,
+    *,
+    limit: int,
+    offset: int,
+    status: str | None,
+) -> Sequence[RunRecord]:
+    matching = "" if status is None else " AND status = ?"
+    given = () if status is None else (status,)
+    # The page is cut before the join, so that kwargs of skipped runs are not read.
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM (SELECT * FROM runs WHERE thread_id = ?{matching}"
+        " ORDER BY seq DESC LIMIT ? OFFSET ?) JOIN run_kwargs USING (run_id) ORDER BY seq DESC",
+        (thread_id, *given, limit, offset),
+    ).fetchall()
+    return [_record(row) for row in rows]
+
+
+def claimable(connection: sqlite3.Connection, *, limit: int) -> Sequence[Claimable]:
+    rows = connection.execute(
+        "SELECT run_id, thread_id, not_before, created_at FROM runs AS run"
+        " WHERE status IN ('pending', 'running') AND status = 'pending' AND NOT EXISTS ("
+        "  SELECT 1 FROM runs AS ahead WHERE ahead.thread_id = run.thread_id"
+        "  AND ahead.status IN ('pending', 'running')"
+        "  AND (ahead.seq < run.seq OR ahead.status = 'running')"
+        " ) ORDER BY seq LIMIT ?",
+        (limit,),
+    ).fetchall()
+    return [Claimable(*row) for row in rows]
+
+
+def _record(row: Sequence[object] | Row) -> RunRecord:
+    record = RunRecord(*row)  # type: ignore[arg-type]  # the columns are in its order
+    return evolve(
+        record,
+        status=RunStatus(record.status),
+        multitask_strategy=MultitaskStrategy(record.multitask_strategy),
+        temporary=bool(record.temporary),
+        resumable=bool(record.resumable),
+    )
+
+
+# -- changing ------------------------------------------------------------------------------
+
+
+def insert(tx: Tx, new: NewRun, *, actor: str | None) -> RunRecord:
+    """A new PENDING run, with the first line of its journal."""
+    tx.execute(
+        "INSERT INTO runs (run_id, thread_id, assistant_id, graph_id, status,"
+        " multitask_strategy, metadata, attempt, temporary, resumable, not_before, created_at,"
+        " updated_at, thread_config)"
+        " VALUES (?, ?, ?, ?, 'pending', ?, CAST(? AS TEXT), 0, ?, ?, ?, ?, ?, ?)",
+        (
+            new.run_id,
+            new.thread_id,
+            new.assistant_id,
+            new.graph_id,
+            new.multitask_strategy,
+            new.metadata,
+            new.temporary,
+            new.resumable,
+            new.not_before,
+            tx.at,
+            tx.at,
+            new.thread_config,
+        ),
+    )
+    tx.execute("INSERT INTO run_kwargs (run_id, kwargs) VALUES (?, ?)", (new.run_id, new.kwargs))
+    journal.append(
+        tx,
+        new.run_id,
+        new.thread_id,
+        was=None,
+        now=RunStatus.PENDING,
+        cause=Cause.CLIENT,
+        actor=actor,
+    )
+    return RunRecord(
+        run_id=new.run_id,
+        thread_id=new.thread_id,
+        assistant_id=new.assistant_id,
+        graph_id=new.graph_id,
+        status=RunStatus.PENDING,
+        multitask_strategy=new.multitask_strategy,
+        metadata=new.metadata,
+        kwargs=new.kwargs,
+        attempt=0,
+        temporary=new.temporary,
+        resumable=new.resumable,
+        not_before=new.not_before,
+        created_at=tx.at,
+        updated_at=tx.at,
+    )
+
+
+def move(
+    tx: Tx, run: RunRecord, to: RunStatus, *, cause: Cause, actor: str | None = None
+) -> RunRecord:
+    """The one way a run changes its status: legal, guarded, journaled.
+
+    The thread's status is the caller's to settle, once all runs of the operation have moved.
+
+    Raises:
+        IllegalTransition: the table has no such move; nothing of the operation is stored.
+    """
+    _check(run, to)
+    moved = evolve(
+        run,
+        status=to,
+        updated_at=tx.at,
+        attempt=run.attempt + 1 if to is RunStatus.RUNNING else run.attempt,
+    )
+    changed = tx.execute(
+        "UPDATE runs SET status = ?, updated_at = ?, attempt = ? WHERE run_id = ? AND status = ?",
+        (to, tx.at, moved.attempt, run.run_id, run.status),
+    )
+    if changed != 1:
+        raise InternalError(f"Run {run.run_id} was not {run.status} when it was to be {to}.")
+    journal.append(
+        tx, run.run_id, run.thread_id, was=run.status, now=to, cause=cause, actor=actor
+    )
+    return moved
+
+
+def remove(tx: Tx, run: RunRecord, *, cause: Cause, actor: str | None = None) -> None:
+    """Delete the run with its frames, checkpoints and writes; its journal stays.
+
+    Writes go wherever they were made, also on checkpoints of earlier runs (a resume).
+    """
+    _check(run, None)
+    tx.execute("DELETE FROM frames WHERE run_id = ?", (run.run_id,))
+    tx.execute("DELETE FROM run_kwargs WHERE run_id = ?", (run.run_id,))
+    tx.execute("DELETE FROM runs WHERE run_id = ?", (run.run_id,))
+    delete_run_rows(tx.connection, [run.run_id])
+    journal.append(
+        tx, run.run_id, run.thread_id, was=run.status, now=None, cause=cause, actor=actor
+    )
+
+
+def _check(run: RunRecord, to: RunStatus | None) -> None:
+    if to not in _MAY_BECOME[run.status]:
+        raise IllegalTransition(run.run_id, run.status, str(to))

@@ -1,0 +1,107 @@
+"""The suite's own rules, and the one server that most end-to-end tests share.
+
+`--base-url` runs the end-to-end tests against a server that is already there (the reference
+server, to check that what a test expects is what clients are used to). Tests that assert one of
+our deliberate differences are marked `deviates(why)` and skipped then, like those that need
+a process of their own.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.sdk import open_sdk
+from support.server import Log, Server, start
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("lgtrio")
+    group.addoption("--base-url", help="run the end-to-end tests against this server")
+    group.addoption("--storm-kills", type=int, default=20, help="kills of the SIGKILL storm")
+    group.addoption("--storm-seconds", type=float, default=90, help="upper bound of the storm")
+    group.addoption("--storm-seed", type=int, default=20261122)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "deviates(why): asserts a deliberate difference (spec 12)")
+    config.addinivalue_line("markers", "complains(*patterns): log errors that the test provokes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--base-url"):
+        return
+    for item in items:
+        mark = item.get_closest_marker("deviates")
+        if mark is not None:
+            item.add_marker(pytest.mark.skip(reason=f"deliberate difference: {mark.args[0]}"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """With CI=true a skipped test is a failed one: what is not run must not look green."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI: {item.nodeid}: {call.excinfo}"
+
+
+class SharedServer:
+    """One server for all tests; a new one when a test has brought the last one down."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._starts = 0
+        self._server: Server | None = None
+
+    def get(self) -> Server:
+        if self._server is None or not self._server.alive:
+            self._starts += 1
+            self._server = start(self._folder / f"shared-{self._starts}.db")
+        return self._server
+
+    def stop(self) -> int:
+        return self._server.stop() if self._server is not None else 0
+
+
+@pytest.fixture(scope="session")
+def _shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
+    shared = SharedServer(tmp_path_factory.mktemp("shared"))
+    yield shared
+    assert shared.stop() == 0
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest, _shared_server: SharedServer) -> Iterator[Server]:
+    """The shared server; its log is checked after each test and shown with each failure."""
+    if url := request.config.getoption("--base-url"):
+        yield Server(url=url.rstrip("/"), log=Log())
+        return
+    server = _shared_server.get()
+    start_line = len(server.log.lines)
+    yield server
+    request.node.add_report_section("call", "server log", "\n".join(server.log.lines[start_line:]))
+    assert server.alive, f"the server ended: {server.log.tail()}"
+    mark = request.node.get_closest_marker("complains")
+    complaints = server.log.complaints(start_line, expected=mark.args if mark else ())
+    assert not complaints, "The server complained:\n" + "\n".join(complaints)
+
+
+@pytest.fixture(params=["async", "sync"])
+def sdk(request: pytest.FixtureRequest, server: Server) -> Iterator[Any]:
+    """The official client against the shared server, each of its two kinds in turn."""
+    with open_sdk(request.param, server.url) as client:
+        yield client
+
+
+@pytest.fixture
+def own_process(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A folder for a server of the test's own; not to be had with `--base-url`."""
+    if request.config.getoption("--base-url"):
+        pytest.skip("needs a server process of its own")
+    return tmp_path

@@ -1,0 +1,79 @@
+"""A node that ends badly ends its run, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+KINDS = {
+    "value": ("ValueError", "boom happened"),
+    "key": ("KeyError", "'missing'"),
+    "type": ("TypeError", "not that"),
+    "runtime": ("RuntimeError", "went wrong"),
+    "zero": ("ZeroDivisionError", "An internal error occurred"),
+    "os": ("OSError", "An internal error occurred"),
+    "own": ("OwnError", "An internal error occurred"),
+    "group": ("ValueError", "first"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("graph", ["fails", "fails_sync"])
+def test_the_error_everybody_sees(sdk: Any, graph: str, kind: str) -> None:
+    thread_id = sdk.threads.create()["thread_id"]
+    result = sdk.runs.wait(thread_id, graph, input={"kind": kind}, raise_error=False)
+    name, message = KINDS[kind]
+    error = {"error": name, "message": message}
+    assert result == {"__error__": error}
+    run = sdk.runs.list(thread_id)[0]
+    assert run["status"] == "error"
+    assert sdk.runs.join(thread_id, run["run_id"]) == {"__error__": error}
+    thread = sdk.threads.get(thread_id)
+    assert (thread["status"], thread["error"]) == ("error", error)
+
+
+def test_wait_raises_in_the_client(sdk: Any) -> None:
+    with pytest.raises(Exception, match="boom happened"):
+        sdk.runs.wait(None, "fails", input={"kind": "value"})
+
+
+def test_stream_ends_with_the_error(sdk: Any) -> None:
+    parts = list(sdk.runs.stream(None, "fails_late", input={"kind": "value"}, stream_mode="updates"))
+    assert [part.event for part in parts] == ["metadata", "updates", "error"]
+    assert parts[1].data == {"works": {"reached": "works"}}
+    assert parts[2].data == {"error": "ValueError", "message": "boom happened"}
+
+
+def test_task_error_in_streams_and_state(sdk: Any) -> None:
+    thread_id = sdk.threads.create()["thread_id"]
+    parts = list(sdk.runs.stream(thread_id, "fails", input={"kind": "own"}, stream_mode="tasks"))
+    (result,) = [part.data for part in parts if part.event == "tasks" and "result" in part.data]
+    assert result["error"] == {"error": "OwnError", "message": "An internal error occurred"}
+    state = sdk.threads.get_state(thread_id)
+    assert state["next"] == ["breaks"]
+    assert state["tasks"][0]["error"] == "OwnError('secret text')"
+
+
+def test_finished_steps_stay_and_a_retry_goes_on_from_them(sdk: Any) -> None:
+    thread_id = sdk.threads.create()["thread_id"]
+    sdk.runs.wait(thread_id, "fails_late", input={"kind": "value"}, raise_error=False)
+    assert sdk.threads.get(thread_id)["values"] == {"kind": "value", "reached": "works"}
+    again = sdk.runs.wait(thread_id, "fails_late", input=None, raise_error=False)
+    assert again["__error__"]["error"] == "ValueError"
+
+
+def test_success_clears_the_threads_error(sdk: Any) -> None:
+    thread_id = sdk.threads.create()["thread_id"]
+    sdk.runs.wait(thread_id, "fails", input={"kind": "value"}, raise_error=False)
+    sdk.runs.wait(thread_id, "echo", input={"foo": "1"})
+    thread = sdk.threads.get(thread_id)
+    assert (thread["status"], thread["error"]) == ("idle", None)
+
+
+def test_an_error_does_not_stop_the_queue(sdk: Any) -> None:
+    thread_id = sdk.threads.create()["thread_id"]
+    sdk.runs.create(thread_id, "fails", input={"kind": "value"})
+    second = sdk.runs.create(thread_id, "echo", input={"foo": "1"})
+    assert sdk.runs.join(thread_id, second["run_id"])["foo"] == "1!"
+    assert [run["status"] for run in sdk.runs.list(thread_id)] == ["success", "error"]

@@ -1,0 +1,1 @@
+"""Helpers of the tests; `pythonpath` in pyproject.toml makes them importable as `support`."""

@@ -1,0 +1,66 @@
+"""Slow graphs that write down what they did: how far a run got is read from their file."""
+
+import asyncio
+import operator
+import time
+from typing import Annotated
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph import START, StateGraph
+from typing_extensions import TypedDict
+
+from ledger import record
+
+
+class State(TypedDict, total=False):
+    seconds: float
+    """How long each node takes."""
+    file: str
+    log: Annotated[list[str], operator.add]
+
+
+def _node(name: str):
+    async def run(state: State, config: RunnableConfig) -> State:
+        run_id = config["configurable"]["run_id"]
+        record(state.get("file"), f"{run_id} {name} start")
+        await asyncio.sleep(state.get("seconds", 0.2))
+        record(state.get("file"), f"{run_id} {name} end")
+        return {"log": [name]}
+
+    return run
+
+
+def _sync_node(name: str):
+    def run(state: State) -> State:
+        time.sleep(state.get("seconds", 0.2))
+        return {"log": [name]}
+
+    return run
+
+
+def _chain(make_node):
+    builder = StateGraph(State)
+    before = START
+    for name in ("a", "b", "c"):
+        builder.add_node(name, make_node(name)).add_edge(before, name)
+        before = name
+    return builder.compile()
+
+
+class Ticks(TypedDict, total=False):
+    count: int
+    every: float
+    file: str
+    ticked: int
+
+
+async def tick(state: Ticks) -> Ticks:
+    for number in range(state["count"]):
+        record(state.get("file"), f"tick {number}")
+        await asyncio.sleep(state.get("every", 0.05))
+    return {"ticked": state["count"]}
+
+
+steps = _chain(_node)
+sync_steps = _chain(_sync_node)
+ticker = StateGraph(Ticks).add_node(tick).add_edge(START, "tick").compile()
