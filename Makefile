@@ -42,7 +42,7 @@ storm: $(STAMPS)/test
 	@exec $(BIN)/python -m pytest tests/crash --storm-kills 60 --storm-seconds 600 --timeout 900 $(ARGS)
 
 bench: $(STAMPS)/bench
-	@for script in bench/*.py; do echo "== $$script" >&2; $(BIN)/python $$script $(ARGS) || exit 1; done
+	@exec $(BIN)/python -m bench $(ARGS)
 
 clean:
 	rm -rf $(VENV) .venvs .pytest_cache .mypy_cache .ruff_cache .hypothesis build lgtrio.egg-info
