@@ -28,8 +28,9 @@ class Problem:
         return shown if self.line is None else f"{shown}:{self.line}"
 
     def __str__(self) -> str:
-        first = f"{self.place}: {self.message}" if self.place else self.message
-        return f"{first}\n{self.traceback.rstrip()}" if self.traceback else first
+        """As Python shows errors: the traceback first, if there is one, the sentence last."""
+        sentence = f"{self.place}: {self.message}" if self.place else self.message
+        return f"{self.traceback.rstrip()}\n{sentence}" if self.traceback else sentence
 
 
 def _short(file: Path) -> str:

@@ -82,7 +82,7 @@ def seconds_or_none(minimum: float) -> Kind:
 
 def one_of(*words: str) -> Kind:
     return Kind(
-        "WORD",
+        "|".join(words),
         "one of " + ", ".join(words),
         lambda text: text.lower(),
         lambda value: value in words,
