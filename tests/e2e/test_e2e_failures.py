@@ -39,7 +39,9 @@ def test_wait_raises_in_the_client(sdk: Any) -> None:
 
 
 def test_stream_ends_with_the_error(sdk: Any) -> None:
-    parts = list(sdk.runs.stream(None, "fails_late", input={"kind": "value"}, stream_mode="updates"))
+    parts = list(
+        sdk.runs.stream(None, "fails_late", input={"kind": "value"}, stream_mode="updates")
+    )
     assert [part.event for part in parts] == ["metadata", "updates", "error"]
     assert parts[1].data == {"works": {"reached": "works"}}
     assert parts[2].data == {"error": "ValueError", "message": "boom happened"}

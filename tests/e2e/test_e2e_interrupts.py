@@ -88,17 +88,13 @@ def test_resume_with_nothing_pending_changes_nothing(sdk: Any, thread_id: str) -
 
 def test_command_update_applies_before_resuming(sdk: Any, thread_id: str) -> None:
     sdk.runs.wait(thread_id, "ask", input={"foo": "hi"})
-    done = sdk.runs.wait(
-        thread_id, "ask", command={"resume": "ann", "update": {"foo": "changed"}}
-    )
+    done = sdk.runs.wait(thread_id, "ask", command={"resume": "ann", "update": {"foo": "changed"}})
     assert (done["foo"], done["answers"]) == ("changed", ["ann"])
 
 
 def test_command_update_as_pairs(sdk: Any, thread_id: str) -> None:
     sdk.runs.wait(thread_id, "ask", input={"foo": "hi"})
-    done = sdk.runs.wait(
-        thread_id, "ask", command={"resume": "ann", "update": [["foo", "pairs"]]}
-    )
+    done = sdk.runs.wait(thread_id, "ask", command={"resume": "ann", "update": [["foo", "pairs"]]})
     assert done["foo"] == "pairs"
 
 

@@ -78,9 +78,10 @@ def test_background_run_from_pending_to_success(sdk: Any, thread_id: str) -> Non
 
 
 def test_list(sdk: Any, thread_id: str) -> None:
-    ids = []
-    for number in range(3):
-        ids.append(sdk.runs.create(thread_id, "echo", input={"foo": str(number)})["run_id"])
+    ids = [
+        sdk.runs.create(thread_id, "echo", input={"foo": str(number)})["run_id"]
+        for number in range(3)
+    ]
     for run_id in ids:
         sdk.runs.join(thread_id, run_id)
     newest_first = ids[::-1]

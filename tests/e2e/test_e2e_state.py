@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -65,7 +66,7 @@ def test_state_at_a_checkpoint_both_ways(sdk: Any, thread_id: str) -> None:
         assert state["checkpoint"]["checkpoint_id"] == middle["checkpoint_id"]
 
 
-def test_empty_checkpoint_object_means_the_latest(server: Server, sdk: Any, thread_id: str) -> None:
+def test_empty_checkpoint_object_means_the_latest(server: Server, thread_id: str) -> None:
     answer = httpx.post(
         f"{server.url}/threads/{thread_id}/state/checkpoint", json={"checkpoint": {}}
     )
@@ -117,7 +118,7 @@ def test_history_newest_first(sdk: Any, thread_id: str) -> None:
     assert [row["metadata"]["step"] for row in rows] == [2, 1, 0, -1]
     assert [row["next"] for row in rows] == [[], ["e2"], ["e1"], ["__start__"]]
     assert [row["metadata"]["source"] for row in rows] == ["loop", "loop", "loop", "input"]
-    for newer, older in zip(rows, rows[1:], strict=False):
+    for newer, older in pairwise(rows):
         assert newer["parent_checkpoint_id"] == older["checkpoint_id"]
         assert newer["checkpoint_id"] > older["checkpoint_id"], "ids sort by time"
     assert rows[1]["tasks"][0]["result"] == {"foo": "hi!", "log": ["e2"]}

@@ -199,7 +199,10 @@ class Server:
 
 
 def start_process(
-    arguments: Sequence[str], *, environment: Mapping[str, str] | None = None, cwd: Path | None = None
+    arguments: Sequence[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> Server:
     """Start `lgtrio ARGUMENTS` without waiting for anything; its URL is not known yet."""
     process = subprocess.Popen(
@@ -268,9 +271,7 @@ def _announced_url(line: str) -> str | None:
 
 
 @contextmanager
-def running(
-    database: Path, *, expected: Sequence[str] = (), **options: Any
-) -> Iterator[Server]:
+def running(database: Path, *, expected: Sequence[str] = (), **options: Any) -> Iterator[Server]:
     """A server for one test: stopped at the end, and its log checked.
 
     Args:

@@ -22,14 +22,18 @@ class Parrot(BaseChatModel):
     def _chunks(self, messages: list[BaseMessage]) -> list[AIMessageChunk]:
         if not isinstance(messages[-1], ToolMessage):
             call = {"name": "add", "args": '{"a": 1, "b": 3}', "id": "call-1", "index": 0}
-            return [AIMessageChunk(content="", tool_call_chunks=[{**call, "type": "tool_call_chunk"}])]
+            return [
+                AIMessageChunk(content="", tool_call_chunks=[{**call, "type": "tool_call_chunk"}])
+            ]
         return [AIMessageChunk(content=word) for word in WORDS]
 
     def _stream(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> Iterator[Any]:
         for chunk in self._chunks(messages):
             yield ChatGenerationChunk(message=chunk)
 
-    async def _astream(self, messages: list[BaseMessage], *args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+    async def _astream(
+        self, messages: list[BaseMessage], *args: Any, **kwargs: Any
+    ) -> AsyncIterator[Any]:
         for generation in self._stream(messages):
             yield generation
 

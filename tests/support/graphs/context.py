@@ -42,6 +42,4 @@ async def look(state: State, config: RunnableConfig, runtime: Runtime[Context]) 
     }
 
 
-graph = (
-    StateGraph(State, context_schema=Context).add_node(look).add_edge(START, "look").compile()
-)
+graph = StateGraph(State, context_schema=Context).add_node(look).add_edge(START, "look").compile()

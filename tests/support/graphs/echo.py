@@ -20,4 +20,6 @@ async def e2(state: State) -> State:
     return {"foo": state.get("foo", "") + "!", "log": ["e2"]}
 
 
-graph = StateGraph(State).add_node(e1).add_node(e2).add_edge(START, "e1").add_edge("e1", "e2").compile()
+graph = (
+    StateGraph(State).add_node(e1).add_node(e2).add_edge(START, "e1").add_edge("e1", "e2").compile()
+)

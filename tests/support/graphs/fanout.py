@@ -23,4 +23,6 @@ def spread(state: State) -> list[Send]:
     return [Send("worker", {"number": number}) for number in range(state["width"])]
 
 
-graph = StateGraph(State).add_node(worker).add_conditional_edges(START, spread, ["worker"]).compile()
+graph = (
+    StateGraph(State).add_node(worker).add_conditional_edges(START, spread, ["worker"]).compile()
+)

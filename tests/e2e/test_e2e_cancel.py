@@ -1,0 +1,253 @@
+"""Cancelling, disconnecting, deleting: the run ends, and what is stored is exact."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langgraph_sdk.errors import NotFoundError
+
+from support.server import Server
+from support.waiting import eventually, lines_of
+
+CANCELLED = {
+    "error": "UserInterrupt",
+    "message": "interrupt requested via POST /threads/{thread_id}/runs/{run_id}/cancel",
+}
+SLOW_B = {"seconds": 60, "slow": "b"}
+DISCONNECTED = {
+    "error": "UserInterrupt",
+    "message": "client disconnected from the run stream (on_disconnect=cancel)",
+}
+
+
+@pytest.fixture
+def thread_id(sdk: Any) -> str:
+    return sdk.threads.create()["thread_id"]
+
+
+def reached(file: Path, text: str) -> None:
+    """Wait until a graph has written a line that ends with `text`."""
+    eventually(lambda: any(line.endswith(text) for line in lines_of(file)))
+
+
+def run_in_its_second_step(sdk: Any, thread_id: str, file: Path) -> str:
+    """A run of `steps` whose node `a` has finished and whose node `b` takes a minute."""
+    run = sdk.runs.create(thread_id, "steps", input=SLOW_B | {"file": str(file)})
+    reached(file, "b start")
+    return run["run_id"]
+
+
+# -- cancel --------------------------------------------------------------------------------
+
+
+def test_cancel_keeps_finished_steps_and_the_thread_goes_on(
+    sdk: Any, thread_id: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "steps"
+    run_id = run_in_its_second_step(sdk, thread_id, file)
+    sdk.runs.cancel(thread_id, run_id, wait=True)
+    assert sdk.runs.get(thread_id, run_id)["status"] == "interrupted"
+    thread = sdk.threads.get(thread_id)
+    assert (thread["status"], thread["error"]) == ("interrupted", CANCELLED)
+    assert thread["values"]["log"] == ["a"]
+    state = sdk.threads.get_state(thread_id)
+    assert (state["next"], state["values"]["log"]) == (["b"], ["a"])
+    sdk.threads.update_state(thread_id, {"seconds": 0}, as_node="a")
+    assert sdk.runs.wait(thread_id, "steps", input=None)["log"] == ["a", "b", "c"]
+    assert sdk.threads.get(thread_id)["error"] is None
+
+
+def test_cancel_without_waiting(server: Server, sdk: Any, thread_id: str, tmp_path: Path) -> None:
+    run_id = run_in_its_second_step(sdk, thread_id, tmp_path / "steps")
+    with server.http() as http:
+        answer = http.post(f"/threads/{thread_id}/runs/{run_id}/cancel")
+        assert (answer.status_code, answer.content) == (202, b"")
+    eventually(lambda: sdk.runs.get(thread_id, run_id)["status"] == "interrupted")
+
+
+def test_cancel_and_wait_answers_an_empty_object(
+    server: Server, sdk: Any, thread_id: str, tmp_path: Path
+) -> None:
+    run_id = run_in_its_second_step(sdk, thread_id, tmp_path / "steps")
+    with server.http() as http:
+        answer = http.post(f"/threads/{thread_id}/runs/{run_id}/cancel?wait=true")
+        assert (answer.status_code, answer.json()) == (200, {})
+
+
+def test_cancel_a_pending_run(sdk: Any, thread_id: str, tmp_path: Path) -> None:
+    file = tmp_path / "steps"
+    first = sdk.runs.create(thread_id, "steps", input={"seconds": 0.4, "file": str(file)})
+    second = sdk.runs.create(thread_id, "steps", input={"seconds": 0.4, "file": str(file)})
+    sdk.runs.cancel(thread_id, second["run_id"], wait=True)
+    assert sdk.runs.get(thread_id, second["run_id"])["status"] == "interrupted"
+    assert sdk.runs.join(thread_id, first["run_id"])["log"] == ["a", "b", "c"]
+    assert {line.split()[0] for line in lines_of(file)} == {first["run_id"]}
+    assert sdk.threads.get(thread_id)["status"] == "idle"
+
+
+@pytest.mark.deviates("spec 12, 24: busy while another run of the thread still runs")
+def test_a_thread_stays_busy_when_a_pending_run_is_cancelled(
+    sdk: Any, thread_id: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "steps"
+    sdk.runs.create(thread_id, "steps", input={"seconds": 1, "file": str(file)})
+    second = sdk.runs.create(thread_id, "echo", input={"foo": "1"})
+    reached(file, "a start")
+    sdk.runs.cancel(thread_id, second["run_id"], wait=True)
+    assert sdk.threads.get(thread_id)["status"] == "busy"
+
+
+def test_cancel_what_has_ended_or_is_not_there(sdk: Any, thread_id: str) -> None:
+    sdk.runs.wait(thread_id, "echo", input={"foo": "1"})
+    run_id = sdk.runs.list(thread_id)[0]["run_id"]
+    with pytest.raises(NotFoundError, match="No matching runs to cancel"):
+        sdk.runs.cancel(thread_id, run_id)
+    assert sdk.runs.get(thread_id, run_id)["status"] == "success"
+    other = sdk.threads.create()["thread_id"]
+    for thread, run in ((thread_id, str(uuid.uuid4())), (other, run_id)):
+        with pytest.raises(NotFoundError, match=r"No runs found to cancel\."):
+            sdk.runs.cancel(thread, run)
+
+
+def test_consumers_of_a_cancelled_run(sdk: Any, thread_id: str, tmp_path: Path) -> None:
+    file = tmp_path / "steps"
+    stream = sdk.runs.stream(
+        thread_id, "steps", input=SLOW_B | {"file": str(file)}, stream_mode="updates"
+    )
+    run_id = next(iter(stream)).data["run_id"]
+    reached(file, "b start")
+    sdk.runs.cancel(thread_id, run_id)
+    assert {part.event for part in stream} <= {"updates"}, "no error, no end: EOF"
+    assert sdk.runs.join(thread_id, run_id)["log"] == ["a"]
+
+
+@pytest.mark.deviates("the thread is as before the run, its error included")
+def test_rollback_leaves_the_thread_as_it_was(sdk: Any, thread_id: str, tmp_path: Path) -> None:
+    sdk.runs.wait(thread_id, "steps", input={"seconds": 0})
+    before = sdk.threads.get(thread_id)
+    history = sdk.threads.get_history(thread_id, limit=20)
+    file = tmp_path / "steps"
+    run = sdk.runs.create(thread_id, "steps", input={"seconds": 0.2, "file": str(file)})
+    reached(file, "b start")
+    sdk.runs.cancel(thread_id, run["run_id"], action="rollback", wait=True)
+    with pytest.raises(NotFoundError):
+        sdk.runs.get(thread_id, run["run_id"])
+    after = sdk.threads.get(thread_id)
+    assert {**after, "updated_at": None} == {**before, "updated_at": None}
+    assert sdk.threads.get_history(thread_id, limit=20) == history
+
+
+# -- disconnect ----------------------------------------------------------------------------
+
+
+def test_disconnect_cancels_when_asked_to(sdk: Any, thread_id: str, tmp_path: Path) -> None:
+    file = tmp_path / "steps"
+    stream = sdk.runs.stream(
+        thread_id, "steps", input={"seconds": 60, "file": str(file)}, on_disconnect="cancel"
+    )
+    run_id = next(iter(stream)).data["run_id"]
+    reached(file, "a start")
+    stream.close()
+    eventually(lambda: sdk.runs.get(thread_id, run_id)["status"] == "interrupted")
+    thread = sdk.threads.get(thread_id)
+    assert (thread["status"], thread["error"]) == ("interrupted", DISCONNECTED)
+
+
+@pytest.mark.parametrize(
+    ("on_disconnect", "status"), [("cancel", "interrupted"), ("continue", "success")]
+)
+def test_disconnect_of_wait(
+    server: Server, sdk: Any, thread_id: str, tmp_path: Path, on_disconnect: str, status: str
+) -> None:
+    file = tmp_path / "steps"
+    seconds = 60 if on_disconnect == "cancel" else 0.3
+    body = {
+        "assistant_id": "steps",
+        "input": {"seconds": seconds, "file": str(file)},
+        "on_disconnect": on_disconnect,
+    }
+    with (
+        server.http() as http,
+        http.stream("POST", f"/threads/{thread_id}/runs/wait", json=body) as response,
+    ):
+        run_id = response.headers["content-location"].rsplit("/", 1)[1]
+        reached(file, "a start")
+    eventually(lambda: sdk.runs.get(thread_id, run_id)["status"] == status)
+
+
+def test_a_pending_run_whose_client_leaves_never_runs(
+    sdk: Any, thread_id: str, server: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "steps"
+    first = sdk.runs.create(thread_id, "steps", input={"seconds": 0.5})
+    body = {
+        "assistant_id": "steps",
+        "input": {"seconds": 0, "file": str(file)},
+        "on_disconnect": "cancel",
+    }
+    with (
+        server.http() as http,
+        http.stream("POST", f"/threads/{thread_id}/runs/stream", json=body) as response,
+    ):
+        run_id = response.headers["content-location"].rsplit("/", 1)[1]
+    eventually(lambda: sdk.runs.get(thread_id, run_id)["status"] == "interrupted")
+    assert sdk.runs.join(thread_id, first["run_id"])["log"] == ["a", "b", "c"]
+    assert lines_of(file) == []
+
+
+@pytest.mark.parametrize("what", ["stream", "join"])
+def test_a_joiner_that_leaves_can_cancel_too(
+    server: Server, sdk: Any, thread_id: str, tmp_path: Path, what: str
+) -> None:
+    run_id = run_in_its_second_step(sdk, thread_id, tmp_path / "steps")
+    path = f"/threads/{thread_id}/runs/{run_id}/{what}"
+    with server.http() as http:
+        with http.stream("GET", path) as response:
+            assert response.status_code == 200
+        assert http.get(f"/threads/{thread_id}/runs/{run_id}").json()["status"] == "running"
+        with http.stream("GET", path, params={"cancel_on_disconnect": "true"}) as response:
+            assert response.status_code == 200
+    eventually(lambda: sdk.runs.get(thread_id, run_id)["status"] == "interrupted")
+
+
+def test_a_stateless_run_whose_client_leaves(sdk: Any, tmp_path: Path) -> None:
+    file = tmp_path / "steps"
+    seen: list[dict[str, Any]] = []
+    stream = sdk.runs.stream(
+        None,
+        "steps",
+        input=SLOW_B | {"file": str(file)},
+        on_disconnect="cancel",
+        on_run_created=seen.append,
+    )
+    next(iter(stream))
+    reached(file, "b start")
+    (line, *_) = lines_of(file)
+    stream.close()
+    assert line.split()[0] == seen[0]["run_id"]
+    assert "b end" not in "".join(lines_of(file))
+
+
+# -- delete --------------------------------------------------------------------------------
+
+
+@pytest.mark.deviates("spec 12, 22: a deleted run is stopped, and nothing of it is left")
+def test_delete_a_running_run(sdk: Any, thread_id: str, tmp_path: Path) -> None:
+    run_id = run_in_its_second_step(sdk, thread_id, tmp_path / "steps")
+    sdk.runs.delete(thread_id, run_id)
+    with pytest.raises(NotFoundError):
+        sdk.runs.get(thread_id, run_id)
+    assert sdk.threads.get(thread_id)["status"] == "idle"
+    assert sdk.threads.get_history(thread_id) == []
+
+
+def test_delete_a_thread_with_a_running_run(sdk: Any, thread_id: str, tmp_path: Path) -> None:
+    file = tmp_path / "steps"
+    run_in_its_second_step(sdk, thread_id, file)
+    sdk.threads.delete(thread_id)
+    with pytest.raises(NotFoundError):
+        sdk.threads.get(thread_id)
+    assert not any(line.endswith("b end") for line in lines_of(file))
