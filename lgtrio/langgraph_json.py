@@ -148,13 +148,14 @@ def examine_langgraph_json(path: Path) -> tuple[LanggraphConfig, Sequence[Proble
     path = path.absolute()
     try:
         text = path.read_text(encoding="utf-8-sig")
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        return LanggraphConfig(path, {}), [_json_problem(path, text, error)]
     except UnicodeDecodeError as error:
         return LanggraphConfig(path, {}), [Problem(f"not UTF-8 text: {error.reason}", path)]
     except OSError as error:
         return LanggraphConfig(path, {}), [Problem(f"cannot be read: {error.strerror}", path)]
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        return LanggraphConfig(path, {}), [_json_problem(path, text, error)]
     reader = _Reader(path, json_lines(text))
     config = reader.config(data)
     return config, reader.problems

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -19,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 _BACKLOG: Final = 2048  # the kernel lowers it to its own limit
 _TRIES: Final = 100
+_LOOPBACK: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Where clients of this machine reach a server that listens everywhere."""
 
 
 class PortTaken(LgtrioError):
@@ -44,8 +47,8 @@ def bind_socket(settings: Settings) -> socket.socket:
 
 def url_of(sock: socket.socket) -> str:
     """The address to type into a client; a wildcard address becomes the loopback one."""
-    host, port = sock.getsockname()[:2]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    bound, port = sock.getsockname()[:2]
+    host = _LOOPBACK.get(bound, bound)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

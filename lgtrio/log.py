@@ -9,7 +9,6 @@ and `exception` (a traceback as text) where there was one.
 from __future__ import annotations
 
 import logging
-import sys
 from typing import Any, TextIO
 
 import structlog
@@ -25,13 +24,12 @@ def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:
     Args:
         stream: where lines go; None means stderr.
     """
-    stream = stream or sys.stderr
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         ProcessorFormatter(
             foreign_pre_chain=_described(settings.log_format),
-            processors=_rendered(settings.log_format, colors=stream.isatty()),
+            processors=_rendered(settings.log_format, colors=handler.stream.isatty()),
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)

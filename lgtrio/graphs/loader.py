@@ -142,7 +142,7 @@ async def load_graphs(
 class _Loading:
     config: LanggraphConfig
     store: BaseStore
-    modules: dict[str, outcome.Outcome[ModuleType]] = field(factory=dict)
+    modules: dict[str, outcome.Maybe[ModuleType]] = field(factory=dict)
     """Import results by file or module name, so that a broken file runs and is shown once."""
     problems: list[Problem] = field(factory=list)
     warnings: list[str] = field(factory=list)
@@ -179,7 +179,7 @@ class _Loading:
         if isinstance(result, outcome.Error):
             self._failed(spec, result.error, with_traceback=not again)
             return None
-        return result.unwrap()
+        return result.value
 
     async def _build(self, spec: GraphSpec, value: object) -> LoadedGraph:
         """Try a factory out as well: its mistakes belong to the start, not to the first run."""
@@ -230,10 +230,10 @@ def _import(spec: GraphSpec) -> ModuleType:
     return importlib.import_module(spec.module)
 
 
-async def _in_plain_thread(function: Callable[[], T]) -> outcome.Outcome[T]:
+async def _in_plain_thread(function: Callable[[], T]) -> outcome.Maybe[T]:
     """Call it in a daemon thread, so that an import that hangs cannot keep the process alive."""
     loop = asyncio.get_running_loop()
-    finished: asyncio.Future[outcome.Outcome[T]] = loop.create_future()
+    finished: asyncio.Future[outcome.Maybe[T]] = loop.create_future()
 
     def work() -> None:
         asyncio.set_event_loop(loop)
@@ -243,7 +243,7 @@ async def _in_plain_thread(function: Callable[[], T]) -> outcome.Outcome[T]:
         except RuntimeError:  # the loop was closed while we imported; nobody is waiting
             log.debug("import ended after its loop was closed")
 
-    def deliver(result: outcome.Outcome[T]) -> None:
+    def deliver(result: outcome.Maybe[T]) -> None:
         if not finished.done():
             finished.set_result(result)
 
