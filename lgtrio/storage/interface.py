@@ -396,8 +396,9 @@ class CheckpointRow:
     metadata: Json
     blobs: Sequence[ChannelBlob] = ()
     """New large values stored with this checkpoint."""
-    blob_refs: Mapping[str, str] = field(factory=dict)
-    """Channel to version of every large value this checkpoint needs (new ones included)."""
+    blob_refs: Mapping[str, str | None] = field(factory=dict)
+    """Every channel that has a value here, to the version of its blob (new ones included) or to
+    None where the value is inside `checkpoint`."""
 
 
 @frozen

@@ -2,7 +2,7 @@
 
 A row whose `run_id` begins with `HIDDEN` is no part of the history any more. Its run was deleted
 or its thread pruned, but a later checkpoint has a `DeltaChannel` whose value is rebuilt from it
-(see `checkpoint_removal`). Only the walk along the parents in `delta` sees such rows.
+(see `checkpoints`). Only the walk along the parents in `delta` sees such rows.
 """
 
 from __future__ import annotations
@@ -56,8 +56,7 @@ _CHECKPOINT_COLUMNS: Final = (
     " metadata, blob_refs"
 )
 _WRITE_COLUMNS: Final = (
-    "thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, run_id, type,"
-    " value"
+    "thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, run_id, type, value"
 )
 _BLOB_COLUMNS: Final = "thread_id, checkpoint_ns, channel, version, type, value"
 
