@@ -48,7 +48,7 @@ def bind_socket(settings: Settings) -> socket.socket:
 def url_of(sock: socket.socket) -> str:
     """The address to type into a client; a wildcard address becomes the loopback one."""
     bound, port = sock.getsockname()[:2]
-    host = _LOOPBACK.get(bound, bound)
+    host = _LOOPBACK.get(str(bound), str(bound))
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 

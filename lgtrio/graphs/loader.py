@@ -1,5 +1,12 @@
 """Loads the graphs of a langgraph.json, and reports everything that is wrong with them at once.
 
+    loaded = await load_graphs(read_langgraph_json(path), store=store)  # on the graph loop
+    async with loaded.graphs["agent"].open(config, runtime) as graph:   # for each run
+        await graph.ainvoke(...)
+
+A static graph is handed out as it is, the same object every time; who wants to set a
+checkpointer or store copies it (`graph.copy(update=...)`). A factory is called for each `open`.
+
 Modules are imported in a thread that no event loop runs in but that has the graph loop as its
 current one: so `asyncio.run(...)` at module level works as it does under `python agent.py`, and
 clients that ask for the current loop when they are made get the one they will be used on.
@@ -7,7 +14,6 @@ clients that ask for the current loop when they are made get the one they will b
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import importlib
 import threading
@@ -21,7 +27,7 @@ from contextlib import (
 from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import outcome
 import structlog
@@ -34,6 +40,7 @@ from langgraph.store.memory import InMemoryStore
 
 from lgtrio.errors import GraphLoadFailed
 from lgtrio.graphs.factories import Factory, NotAGraph, as_graph
+from lgtrio.graphs.hints import candidates, line_of
 from lgtrio.graphs.importing import extend_sys_path, import_file
 from lgtrio.graphs.runtimes import ServerRuntime, reading
 from lgtrio.graphs.tracebacks import user_place, user_traceback
@@ -153,7 +160,7 @@ class _Loading:
         if module is None:
             return None
         if not hasattr(module, spec.variable):
-            self._add(spec, f"there is no `{spec.variable}` in it{_candidates(module)}", module)
+            self._add(spec, f"there is no `{spec.variable}` in it{candidates(module)}", module)
             return None
         try:
             loaded = await self._build(spec, getattr(module, spec.variable))
@@ -219,7 +226,7 @@ class _Loading:
     def _add(self, spec: GraphSpec, message: str, module: ModuleType) -> None:
         """A problem with the variable: points at the line where it is made."""
         file = spec.file or (Path(module.__file__) if module.__file__ else None)
-        line = None if file is None else _line_of(file, spec.variable)
+        line = None if file is None else line_of(file, spec.variable)
         self.problems.append(Problem(f"graph {spec.graph_id!r}: {message}", file, line))
 
 
@@ -249,45 +256,3 @@ async def _in_plain_thread(function: Callable[[], T]) -> outcome.Maybe[T]:
 
     threading.Thread(target=work, name="lgtrio-import", daemon=True).start()
     return await finished
-
-
-_MOST_CANDIDATES: Final = 5
-
-
-def _candidates(module: ModuleType) -> str:
-    """Which names were probably meant."""
-    graphs = [name for name, value in vars(module).items() if _looks_like_graph(name, value)]
-    return f"; graphs in it: {', '.join(graphs[:_MOST_CANDIDATES])}" if graphs else ""
-
-
-def _looks_like_graph(name: str, value: object) -> bool:
-    if name.startswith("_") or isinstance(value, type):
-        return False
-    try:
-        as_graph(value)
-    except Exception:  # compiling runs checks of LangGraph's; here it is only a guess
-        return False
-    return True
-
-
-def _line_of(file: Path, variable: str) -> int | None:
-    """The last line at which the module makes the variable, None if it does not itself."""
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return None
-    return max((node.lineno for node in tree.body if _makes(node, variable)), default=None)
-
-
-def _makes(node: ast.stmt, variable: str) -> bool:
-    match node:
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            return node.name == variable
-        case ast.Import() | ast.ImportFrom():
-            return any((each.asname or each.name) == variable for each in node.names)
-        case ast.Assign() | ast.AnnAssign():
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            names = (each for target in targets for each in ast.walk(target))
-            return any(isinstance(each, ast.Name) and each.id == variable for each in names)
-        case _:
-            return False
