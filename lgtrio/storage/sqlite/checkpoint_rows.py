@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
+import uuid_utils
 from attrs import define, field, frozen
 
 from lgtrio.errors import StorageError
@@ -21,6 +22,20 @@ HIDDEN: Final = "~"
 """Sorts after every character of a UUID, so that one comparison tells visible from hidden."""
 
 VISIBLE: Final = f"ifnull(run_id, '') < '{HIDDEN}'"
+
+
+def hiding_mark() -> str:
+    """What is put before the run id of a hidden row; it holds the moment of the hiding."""
+    return f"{HIDDEN}{uuid_utils.uuid6()}{HIDDEN}"
+
+
+def was_hidden_before(run_id: str, checkpoint_id: str) -> bool:
+    """Whether the row of this run id was hidden before that checkpoint was made.
+
+    Checkpoint ids are UUIDs that sort by time, like the one in the mark.
+    """
+    return run_id.startswith(HIDDEN) and run_id[1:].split(HIDDEN, 1)[0] < checkpoint_id
+
 
 Scalar = str | int | float | bool | None
 

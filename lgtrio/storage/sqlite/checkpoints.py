@@ -14,10 +14,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import orjson
-import uuid_utils
 from attrs import define, field, frozen
 
-from lgtrio.storage.sqlite.checkpoint_rows import HIDDEN, VISIBLE
+from lgtrio.storage.sqlite.checkpoint_rows import VISIBLE, hiding_mark
 
 Namespace = tuple[str, str]
 """(thread id, checkpoint namespace)"""
@@ -41,7 +40,7 @@ def delete_run_rows(connection: sqlite3.Connection, run_ids: Sequence[str]) -> N
     checkpoints of other runs. Afterwards the history is as if they had never been; values that
     later runs have built on theirs stay as they are.
     """
-    mark = _new_mark()
+    mark = hiding_mark()
     touched: set[Namespace] = set()
     for run_id in run_ids:
         found = connection.execute(
@@ -64,7 +63,7 @@ def prune_thread_rows(connection: sqlite3.Connection, thread_id: str) -> None:
         f"  WHERE thread_id = old.thread_id AND checkpoint_ns = old.checkpoint_ns AND {VISIBLE})",
         (thread_id,),
     ).fetchall()
-    _hide(connection, found, _new_mark())
+    _hide(connection, found, hiding_mark())
     for namespace in {(thread_id, checkpoint_ns) for _, checkpoint_ns, _ in found}:
         _sweep(connection, namespace)
 
@@ -100,14 +99,6 @@ _COPIED_RUN: Final = f"CASE WHEN {VISIBLE} THEN '{COPIED}' || ifnull(run_id, '')
 
 
 # -- hiding -------------------------------------------------------------------------------
-
-
-def _new_mark() -> str:
-    """What is put before the run id of a hidden row; holds the moment of the hiding.
-
-    Checkpoint ids are UUIDs of the same kind, so they compare with it: see `was_hidden_before`.
-    """
-    return f"{HIDDEN}{uuid_utils.uuid6()}{HIDDEN}"
 
 
 def _hide(

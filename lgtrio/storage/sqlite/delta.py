@@ -21,6 +21,7 @@ from lgtrio.storage.sqlite.checkpoint_rows import (
     batched_ids,
     in_order,
     load_blob,
+    was_hidden_before,
 )
 
 
@@ -75,13 +76,15 @@ def read_chains(
         for channel in list(open_channels):
             paths[channel].append(ancestor)
             if channel in refs:
-                seed = _seed(connection, thread_id, checkpoint_ns, ancestor, channel, refs[channel])
+                namespace = (thread_id, checkpoint_ns)
+                seed = _seed(connection, namespace, ancestor, channel, refs[channel])
                 chains[channel].seed = seed
                 open_channels.discard(channel)
         if not open_channels:
             break
     longest = max(paths.values(), key=len)
-    stored = _writes(connection, thread_id, checkpoint_ns, longest, channels)
+    below = dict(zip(longest, [target, *longest], strict=False))
+    stored = _writes(connection, thread_id, checkpoint_ns, below, channels)
     for channel, path in paths.items():
         chains[channel].writes = [
             write for ancestor in reversed(path) for write in stored.get((ancestor, channel), ())
@@ -122,18 +125,17 @@ def _ancestors(
 
 def _seed(
     connection: sqlite3.Connection,
-    thread_id: str,
-    checkpoint_ns: str,
+    namespace: tuple[str, str],
     checkpoint_id: str,
     channel: str,
     version: str | None,
 ) -> InlineSeed | ChannelBlob:
     if version is not None:
-        return load_blob(connection, thread_id, checkpoint_ns, channel, version)
+        return load_blob(connection, *namespace, channel, version)
     found: tuple[Any, ...] = connection.execute(
         "SELECT type, checkpoint FROM checkpoints"
         " WHERE thread_id = ? AND checkpoint_ns = ? AND checkpoint_id = ?",
-        (thread_id, checkpoint_ns, checkpoint_id),
+        (*namespace, checkpoint_id),
     ).fetchone()
     return InlineSeed(*found)
 
@@ -142,13 +144,20 @@ def _writes(
     connection: sqlite3.Connection,
     thread_id: str,
     checkpoint_ns: str,
-    path: Sequence[str],
+    below: Mapping[str, str],
     channels: Sequence[str],
 ) -> dict[tuple[str, str], list[WriteRow]]:
-    """(checkpoint id, channel) to its writes in order. Hidden ones count here."""
+    """(checkpoint id, channel) to its writes in order.
+
+    A hidden write counts if it was hidden after the walk's next checkpoint had been made from
+    it; on the way to a younger one it has never been.
+
+    Args:
+        below: the ancestors, each to the checkpoint from which the walk came to it.
+    """
     found: dict[str, list[WriteRow]] = defaultdict(list)
     wanted = ",".join("?" * len(channels))
-    for marks, portion in batched_ids(path):
+    for marks, portion in batched_ids(list(below)):
         rows = connection.execute(
             "SELECT thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel,"
             " run_id, type, value FROM checkpoint_writes"
@@ -157,7 +166,9 @@ def _writes(
             (thread_id, checkpoint_ns, *portion, *channels),
         )
         for row in rows:
-            found[row[2]].append(WriteRow(*row))
+            write = WriteRow(*row)
+            if not was_hidden_before(write.run_id, below[write.checkpoint_id]):
+                found[write.checkpoint_id].append(write)
     ordered: dict[tuple[str, str], list[WriteRow]] = defaultdict(list)
     for rows_of_one in found.values():
         for write in in_order(rows_of_one):

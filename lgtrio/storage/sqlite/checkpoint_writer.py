@@ -1,0 +1,120 @@
+"""Checkpoints and writes of all runs on their way to the engine, gathered into few operations.
+
+A run stores something every millisecond. What arrives while an operation of ours still waits for
+the writer thread joins it, whichever run it comes from, and shares its few statements.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+
+import outcome
+from attrs import define, field
+
+from lgtrio.errors import StorageError
+from lgtrio.storage.interface import CheckpointRow, WriteRow
+from lgtrio.storage.sqlite.checkpoint_rows import put_checkpoints, put_writes
+from lgtrio.storage.sqlite.connections import translate
+from lgtrio.storage.sqlite.engine import Engine
+
+Stored = Callable[[Exception | None], None]
+"""Called once: with None when the rows are durable, else with what went wrong. On the writer's
+thread; must be quick and must not raise."""
+
+
+@define(eq=False)
+class _Entry:
+    checkpoints: Sequence[CheckpointRow]
+    writes: Sequence[WriteRow]
+    stored: Stored
+    error: Exception | None = None
+
+    def put(self, connection: sqlite3.Connection) -> None:
+        put_checkpoints(connection, self.checkpoints)
+        put_writes(connection, self.writes)
+
+
+@define(eq=False)
+class CheckpointWriter:
+    """One for each engine; every method may be called from any thread."""
+
+    engine: Engine
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _waiting: list[_Entry] | None = field(default=None, init=False)
+    """What the operation will store that is queued and not begun; None if there is none."""
+
+    def submit(
+        self,
+        checkpoints: Sequence[CheckpointRow],
+        writes: Sequence[WriteRow],
+        stored: Stored,
+    ) -> None:
+        """Queue rows in the order of the calls; never waits for the database.
+
+        All of them are stored or none. Rows that cannot be stored fail alone: others that
+        happen to share the operation are not affected.
+        """
+        entry = _Entry(checkpoints, writes, stored)
+        with self._lock:
+            if self._waiting is not None:
+                self._waiting.append(entry)
+                return
+            entries = self._waiting = [entry]
+        self._queue(entries)
+
+    def _queue(self, entries: list[_Entry]) -> None:
+        def put_checkpoint_rows(connection: sqlite3.Connection) -> None:
+            self._no_more_into(entries)
+            _put(connection, entries)
+
+        def done(result: outcome.Outcome[None]) -> None:
+            self._no_more_into(entries)
+            failed = result.error if isinstance(result, outcome.Error) else None
+            for entry in entries:
+                entry.stored(entry.error or _as_exception(failed))
+
+        try:
+            self.engine.submit(put_checkpoint_rows, done=done)
+        except StorageError as error:  # the engine is closed
+            done(outcome.Error(error))
+
+    def _no_more_into(self, entries: list[_Entry]) -> None:
+        with self._lock:
+            if self._waiting is entries:
+                self._waiting = None
+
+
+def _put(connection: sqlite3.Connection, entries: Sequence[_Entry]) -> None:
+    """All at once; if that fails one by one, so that only the culprit has an error."""
+    if len(entries) == 1:
+        entries[0].put(connection)
+        return
+    together = _Entry(
+        [row for entry in entries for row in entry.checkpoints],
+        [row for entry in entries for row in entry.writes],
+        stored=lambda _: None,
+    )
+    _attempt(connection, together)
+    if together.error is not None:
+        for entry in entries:
+            _attempt(connection, entry)
+
+
+def _attempt(connection: sqlite3.Connection, entry: _Entry) -> None:
+    connection.execute("SAVEPOINT checkpoint_rows")
+    try:
+        entry.put(connection)
+    except (sqlite3.Error, StorageError) as error:
+        if not connection.in_transaction:
+            raise  # SQLite has rolled back everything (a full disk): the engine tells everybody
+        connection.execute("ROLLBACK TO checkpoint_rows")
+        entry.error = translate(error) if isinstance(error, sqlite3.Error) else error
+    connection.execute("RELEASE checkpoint_rows")
+
+
+def _as_exception(error: BaseException | None) -> Exception | None:
+    if error is None or isinstance(error, Exception):
+        return error
+    return StorageError(f"The database failed: {error!r}.")
