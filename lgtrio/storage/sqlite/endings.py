@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lgtrio.errors import IllegalTransition
-from lgtrio.storage.interface import Cause, FinishedRun, RunRecord, ThreadOutcome, ThreadRecord
+from lgtrio.storage.interface import Cause, FinishedRun, RunRecord, ThreadOutcome
 from lgtrio.storage.sqlite import runs, threads
 from lgtrio.storage.sqlite.lane import undo
 from lgtrio.storage.sqlite.transaction import Tx
@@ -18,9 +18,9 @@ def finish_run(
     *,
     cause: Cause,
     actor: str | None,
-    expected: RunStatus | None,
+    only: RunStatus | None,
 ) -> FinishedRun | None:
-    run = _active(tx, run_id, expected)
+    run = _active(tx, run_id, only)
     if run is None:
         return None
     if status not in TERMINAL:
@@ -41,9 +41,9 @@ def requeue_run(tx: Tx, run_id: str, *, cause: Cause, actor: str | None) -> bool
 
 
 def rollback_run(
-    tx: Tx, run_id: str, *, cause: Cause, actor: str | None, expected: RunStatus | None
+    tx: Tx, run_id: str, *, cause: Cause, actor: str | None, only: RunStatus | None
 ) -> FinishedRun | None:
-    run = _active(tx, run_id, expected)
+    run = _active(tx, run_id, only)
     if run is None:
         return None
     undo(tx, run, cause=cause, actor=actor)
@@ -62,28 +62,21 @@ def delete_run(tx: Tx, run_id: str, *, actor: str | None) -> bool:
     return True
 
 
-def _active(tx: Tx, run_id: str, expected: RunStatus | None) -> runs.StoredRun | None:
+def _active(tx: Tx, run_id: str, only: RunStatus | None) -> runs.StoredRun | None:
     run = runs.find(tx.connection, run_id)
     if run is None or not run.active:
         return None
-    if expected is not None and run.record.status is not expected:
+    if only is not None and run.record.status is not only:
         return None
     return run
 
 
 def _finished(tx: Tx, run: RunRecord, *, cause: Cause) -> FinishedRun:
-    thread = _leave_thread(tx, run, cause=cause)
-    waiting = thread is not None and any(
-        other.status is RunStatus.PENDING
-        for other in threads.active_runs(tx.connection, run.thread_id)
-    )
-    return FinishedRun(run=run, thread=thread, next_pending=waiting)
-
-
-def _leave_thread(tx: Tx, run: RunRecord, *, cause: Cause) -> ThreadRecord | None:
-    """Settle the thread, or delete it with all that is on it if it was made for this run."""
-    if run.temporary:
+    others = threads.active_runs(tx.connection, run.thread_id)
+    if run.temporary and not others:
         actor = f"thread of the stateless run {run.run_id}"
         threads.remove(tx, run.thread_id, cause=cause, actor=actor)
-        return None
-    return threads.refresh(tx, run.thread_id)
+        return FinishedRun(run=run, thread=None, next_pending=False)
+    thread = threads.refresh(tx, run.thread_id)
+    waiting = any(other.status is RunStatus.PENDING for other in others)
+    return FinishedRun(run=run, thread=thread, next_pending=waiting)

@@ -19,9 +19,7 @@ _TRIM_EVERY: Final = 256
 _INSERT: Final = (
     "INSERT INTO journal (run_id, thread_id, at, monotonic, from_status, to_status, cause, actor)"
 )
-_COLUMNS: Final = (
-    "seq, run_id, thread_id, at, monotonic, from_status, to_status, cause, actor"
-)
+_COLUMNS: Final = "seq, run_id, thread_id, at, monotonic, from_status, to_status, cause, actor"
 
 
 def append(
@@ -59,7 +57,7 @@ def _trim(tx: Tx, newest: int) -> None:
     tx.execute("DELETE FROM journal WHERE seq <= ?", (newest - tx.limits.journal_lines,))
 
 
-def read(
+def read_journal(
     connection: sqlite3.Connection, *, run_id: str | None, thread_id: str | None, limit: int
 ) -> Sequence[JournalLine]:
     """The newest `limit` lines that match, oldest of them first."""

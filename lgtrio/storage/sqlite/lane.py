@@ -47,10 +47,7 @@ def create_run(
         if lane_run.run_id in decision.displace and lane_run.status is RunStatus.PENDING
     ]
     created = runs.insert(tx, new, actor=actor)
-    lane_is_free = len(active) == len(settled)
-    claimed = None
-    if claim and lane_is_free and not _delayed(tx, created):
-        claimed = _start(tx, runs.StoredRun(created, new.thread_config, None))
+    claimed = _claim(tx, new.thread_id, only=new.run_id) if claim else None
     threads.settle_status(tx, new.thread_id)
     to_cancel = {
         lane_run.run_id: decision.displace[lane_run.run_id]
@@ -61,15 +58,18 @@ def create_run(
 
 
 def claim_next(tx: Tx, thread_id: str) -> RunRecord | None:
-    active = threads.active_runs(tx.connection, thread_id)
-    if not active or any(run.status is RunStatus.RUNNING for run in active):
-        return None
-    oldest = runs.find(tx.connection, active[0].run_id)
-    if oldest is None or _delayed(tx, oldest.record):
-        return None
-    claimed = _start(tx, oldest)
-    threads.settle_status(tx, thread_id)
+    claimed = _claim(tx, thread_id)
+    if claimed is not None:
+        threads.settle_status(tx, thread_id)
     return claimed
+
+
+def _claim(tx: Tx, thread_id: str, *, only: str | None = None) -> RunRecord | None:
+    """Start the lane's next run if it may start now (and is `only`, where that is given)."""
+    run = runs.next_to_start(tx, thread_id)
+    if run is None or only not in {None, run.record.run_id}:
+        return None
+    return _start(tx, run)
 
 
 def _need_thread(tx: Tx, thread_id: str, thread: NewThread | None) -> None:
@@ -89,10 +89,6 @@ def _displace_pending(tx: Tx, lane_run: LaneRun, how: Displacement, *, by: str) 
     return LaneRun(lane_run.run_id, RunStatus.INTERRUPTED)
 
 
-def _delayed(tx: Tx, run: RunRecord) -> bool:
-    return run.not_before is not None and run.not_before > tx.at
-
-
 # -- what a claim does to the thread row, and how it is undone -----------------------------
 
 
@@ -102,7 +98,8 @@ class _Before:
 
     metadata: dict[str, object]
     """Of the keys that the claim writes, those that were there."""
-    config: object
+    config: str
+    """JSON text, so that it comes back letter for letter."""
 
     def to_json(self) -> Json:
         return orjson.dumps({"metadata": self.metadata, "config": self.config})
@@ -122,12 +119,11 @@ def _mark_thread(tx: Tx, run: runs.StoredRun) -> None:
     thread_id, marks = run.record.thread_id, _marks(run.record)
     metadata = threads.stored_metadata(tx, thread_id) or {}
     if run.before is None:
-        before = _Before({key: metadata[key] for key in marks if key in metadata}, _config(tx, run))
+        found = {key: metadata[key] for key in marks if key in metadata}
+        before = _Before(found, _config(tx, thread_id))
     else:
         before = _patched_since(_Before.from_json(run.before), metadata, marks)
-    tx.execute(
-        "UPDATE runs SET before = ? WHERE run_id = ?", (before.to_json(), run.record.run_id)
-    )
+    tx.execute("UPDATE runs SET before = ? WHERE run_id = ?", (before.to_json(), run.record.run_id))
     threads.set_metadata(tx, thread_id, {**metadata, **marks})
     _set_config(tx, thread_id, run.thread_config)
 
@@ -158,16 +154,16 @@ def undo(tx: Tx, run: runs.StoredRun, *, cause: Cause, actor: str | None) -> Non
         else:
             del metadata[key]
     threads.set_metadata(tx, thread_id, metadata)
-    _set_config(tx, thread_id, orjson.dumps(before.config))
+    _set_config(tx, thread_id, before.config.encode())
 
 
 def _marks(run: RunRecord) -> dict[str, object]:
     return {"graph_id": run.graph_id, "assistant_id": run.assistant_id}
 
 
-def _config(tx: Tx, run: runs.StoredRun) -> object:
-    row = tx.one("SELECT config FROM threads WHERE thread_id = ?", (run.record.thread_id,))
-    return orjson.loads(row[0]) if row else {}
+def _config(tx: Tx, thread_id: str) -> str:
+    row = tx.one("SELECT CAST(config AS TEXT) FROM threads WHERE thread_id = ?", (thread_id,))
+    return row[0] if row else "{}"
 
 
 def _set_config(tx: Tx, thread_id: str, config: Json) -> None:

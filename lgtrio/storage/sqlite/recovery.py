@@ -54,8 +54,9 @@ def _given_up(attempts: int) -> ThreadOutcome:
 def _delete_leftover_threads(tx: Tx) -> None:
     """Temporary threads whose run has ended go when it ends; these were just ended above."""
     rows = tx.all(
-        "SELECT DISTINCT thread_id FROM runs"
-        " WHERE temporary = 1 AND status NOT IN ('pending', 'running')"
+        "SELECT DISTINCT thread_id FROM runs AS ended WHERE temporary = 1 AND NOT EXISTS ("
+        " SELECT 1 FROM runs WHERE runs.thread_id = ended.thread_id"
+        " AND runs.status IN ('pending', 'running'))"
     )
     for (thread_id,) in rows:
         threads.remove(tx, thread_id, cause=Cause.RECOVERY, actor="thread of a stateless run")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
@@ -12,7 +12,7 @@ from lgtrio.errors import IllegalTransition, InternalError
 from lgtrio.storage.interface import Cause, Claimable, Json, NewRun, RunRecord
 from lgtrio.storage.sqlite import journal
 from lgtrio.storage.sqlite.checkpoints import delete_run_rows
-from lgtrio.storage.sqlite.transaction import Row, Tx
+from lgtrio.storage.sqlite.transaction import Tx
 from lgtrio.wire.enums import ACTIVE, TERMINAL, MultitaskStrategy, RunStatus
 
 _COLUMNS: Final = (
@@ -81,21 +81,41 @@ def list_runs(
     return [_record(row) for row in rows]
 
 
-def claimable(connection: sqlite3.Connection, *, limit: int) -> Sequence[Claimable]:
+_NEXT: Final = "attempt = 0, iif(attempt = 0 AND not_before > ?, not_before, ''), seq"
+"""Order in which the pending runs of a lane start. One that a restart has cut off goes on first,
+so that no other run comes between its steps; then those whose delay is over, by creation."""
+
+
+def next_to_start(tx: Tx, thread_id: str) -> StoredRun | None:
+    """The run that may be claimed now; None if one is running or all that wait are delayed."""
+    row = tx.one(
+        "SELECT run_id, status, attempt = 0 AND not_before > ? FROM runs"
+        " WHERE thread_id = ? AND status IN ('pending', 'running')"
+        f" ORDER BY status = 'pending', {_NEXT} LIMIT 1",
+        (tx.at, thread_id, tx.at),
+    )
+    if row is None:
+        return None
+    run_id, status, delayed = row
+    if delayed or status != RunStatus.PENDING:
+        return None
+    return find(tx.connection, run_id)
+
+
+def claimable(connection: sqlite3.Connection, *, at: str, limit: int) -> Sequence[Claimable]:
     rows = connection.execute(
-        "SELECT run_id, thread_id, not_before, created_at FROM runs AS run"
-        " WHERE status IN ('pending', 'running') AND status = 'pending' AND NOT EXISTS ("
-        "  SELECT 1 FROM runs AS ahead WHERE ahead.thread_id = run.thread_id"
-        "  AND ahead.status IN ('pending', 'running')"
-        "  AND (ahead.seq < run.seq OR ahead.status = 'running')"
-        " ) ORDER BY seq LIMIT ?",
-        (limit,),
+        "SELECT run_id, thread_id, not_before, created_at FROM ("
+        f" SELECT *, row_number() OVER (PARTITION BY thread_id ORDER BY {_NEXT}) AS place,"
+        " max(status = 'running') OVER (PARTITION BY thread_id) AS occupied"
+        " FROM runs WHERE status IN ('pending', 'running')"
+        ") WHERE place = 1 AND NOT occupied ORDER BY seq LIMIT ?",
+        (at, limit),
     ).fetchall()
     return [Claimable(*row) for row in rows]
 
 
-def _record(row: Sequence[object] | Row) -> RunRecord:
-    record = RunRecord(*row)  # type: ignore[arg-type]  # the columns are in its order
+def _record(row: Sequence[Any]) -> RunRecord:
+    record = RunRecord(*row)
     return evolve(
         record,
         status=RunStatus(record.status),
@@ -181,9 +201,7 @@ def move(
     )
     if changed != 1:
         raise InternalError(f"Run {run.run_id} was not {run.status} when it was to be {to}.")
-    journal.append(
-        tx, run.run_id, run.thread_id, was=run.status, now=to, cause=cause, actor=actor
-    )
+    journal.append(tx, run.run_id, run.thread_id, was=run.status, now=to, cause=cause, actor=actor)
     return moved
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import orjson
+from attrs import evolve
 
 from lgtrio.errors import AlreadyExists, Conflict
 from lgtrio.storage.interface import (
@@ -158,7 +159,7 @@ def _existing(tx: Tx, thread_id: str) -> ThreadRecord:
 
 
 def _record(row: Row) -> ThreadRecord:
-    *head, status, rest_status, values, interrupts, error = row
-    return ThreadRecord(
-        *head, ThreadStatus(status), ThreadStatus(rest_status), values, interrupts, error
+    record = ThreadRecord(*row)
+    return evolve(
+        record, status=ThreadStatus(record.status), rest_status=ThreadStatus(record.rest_status)
     )

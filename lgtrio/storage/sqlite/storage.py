@@ -1,0 +1,272 @@
+"""`Storage` on one SQLite file: every method a function of this package, run by the engine.
+
+Each write is one operation of the engine, named like the method (which names its fault points);
+each read is one query on a connection of its own. What they do is in the modules beside this
+one, as plain functions of a transaction or a connection.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+import structlog
+import trio
+from attrs import field, frozen
+
+from lgtrio.storage.interface import (
+    AssistantRecord,
+    Cause,
+    Claimable,
+    CreatedRun,
+    Decide,
+    FinishedRun,
+    Frame,
+    JournalLine,
+    Json,
+    LaneRun,
+    NewRun,
+    NewThread,
+    Recovered,
+    RunRecord,
+    ThreadOutcome,
+    ThreadRecord,
+)
+from lgtrio.storage.sqlite import (
+    assistants,
+    endings,
+    journal,
+    lane,
+    recovery,
+    runs,
+    threads,
+)
+from lgtrio.storage.sqlite.connections import MEMORY, Synchronous
+from lgtrio.storage.sqlite.engine import Engine, Faults
+from lgtrio.storage.sqlite.frames import append_frames, last_frame, read_frames
+from lgtrio.storage.sqlite.lock import DatabaseLock
+from lgtrio.storage.sqlite.migrations import migrate
+from lgtrio.storage.sqlite.transaction import Limits, Tx
+from lgtrio.wire.enums import RunStatus
+from lgtrio.wire.times import now_iso
+
+log = structlog.get_logger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_CLOSE_SECONDS: Final = 30.0
+"""How long leaving waits for writes that were submitted before; they normally take milliseconds."""
+
+
+@asynccontextmanager
+async def open_sqlite(
+    path: str,
+    *,
+    synchronous: Synchronous = "normal",
+    inline: bool = False,
+    faults: Faults | None = None,
+    max_frames_per_run: int = 10_000,
+    now: Callable[[], str] = now_iso,
+    monotonic: Callable[[], float] = trio.current_time,
+) -> AsyncIterator[SqliteStorage]:
+    """Lock the database file, bring it to this code's schema, and use it inside the block.
+
+    Args:
+        path: a file (made if missing; its folder must exist), or `:memory:`.
+        synchronous: what a commit survives: with `normal` the end of the process; with `full`
+            also a power loss, for one wait on the disk a commit.
+        inline: no writer thread; for tests in virtual time.
+        faults: called at the points that `faults` lists.
+        max_frames_per_run: stream frames kept of a resumable run; the oldest go first.
+        now: wall clock, as an ISO time.
+        monotonic: seconds, for the journal.
+
+    Raises:
+        StorageUnavailable: another server has the file, or it cannot be opened.
+        StorageError: it is not one of lgtrio's databases, or a newer lgtrio's.
+
+    On the way out everything that was submitted is committed.
+    """
+    lock = None if path == MEMORY else DatabaseLock.acquire(Path(path))
+    try:
+        engine = Engine(path, synchronous=synchronous, inline=inline, faults=faults)
+        try:
+            await migrate(engine)
+            limits = Limits(frames_per_run=max_frames_per_run)
+            yield SqliteStorage(engine, lock, limits, now=now, monotonic=monotonic)
+        finally:
+            await _close(engine)
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+async def _close(engine: Engine) -> None:
+    if engine.inline:
+        engine.close()
+        return
+    with trio.move_on_after(_CLOSE_SECONDS, shield=True) as waiting:
+        await trio.to_thread.run_sync(engine.close, abandon_on_cancel=True)
+    if waiting.cancelled_caught:
+        log.critical("the database is still writing; leaving without it", path=engine.path)
+
+
+@frozen(eq=False)
+class SqliteStorage:
+    """The Trio side's view of one SQLite database; see `storage.interface.Storage`."""
+
+    engine: Engine
+    """The graph side's savers and stores write through it too."""
+    _lock: DatabaseLock | None
+    _limits: Limits
+    _now: Callable[[], str] = field(kw_only=True)
+    _monotonic: Callable[[], float] = field(kw_only=True)
+
+    def announce(self, *, port: int) -> None:
+        """Write where this server listens, for the sentence that refuses a second one."""
+        if self._lock is not None:
+            self._lock.announce(port=port)
+
+    # -- assistants --------------------------------------------------------------------
+
+    async def ensure_assistant(self, assistant: AssistantRecord) -> None:
+        await self._write(assistants.ensure_assistant, assistant)
+
+    async def get_assistant(self, assistant_id: str) -> AssistantRecord | None:
+        return await self._read(assistants.get_assistant, assistant_id)
+
+    # -- threads -----------------------------------------------------------------------
+
+    async def create_thread(self, new: NewThread, *, exist_ok: bool = False) -> ThreadRecord:
+        return await self._write(threads.create_thread, new, exist_ok=exist_ok)
+
+    async def get_thread(self, thread_id: str) -> ThreadRecord | None:
+        return await self._read(threads.get_thread, thread_id)
+
+    async def patch_thread(self, thread_id: str, metadata: Json) -> ThreadRecord | None:
+        return await self._write(threads.patch_thread, thread_id, metadata)
+
+    async def delete_thread(self, thread_id: str) -> Sequence[LaneRun] | None:
+        return await self._write(threads.delete_thread, thread_id)
+
+    async def set_thread_state(self, thread_id: str, outcome: ThreadOutcome) -> ThreadRecord | None:
+        return await self._write(threads.set_thread_state, thread_id, outcome)
+
+    # -- runs --------------------------------------------------------------------------
+
+    async def create_run(
+        self,
+        new: NewRun,
+        *,
+        decide: Decide,
+        thread: NewThread | None,
+        claim: bool,
+        actor: str | None = None,
+    ) -> CreatedRun:
+        return await self._write(
+            lane.create_run, new, decide=decide, thread=thread, claim=claim, actor=actor
+        )
+
+    async def claim_next(self, thread_id: str) -> RunRecord | None:
+        return await self._write(lane.claim_next, thread_id)
+
+    async def finish_run(
+        self,
+        run_id: str,
+        status: RunStatus,
+        thread: ThreadOutcome | None,
+        *,
+        cause: Cause,
+        actor: str | None = None,
+        only: RunStatus | None = None,
+    ) -> FinishedRun | None:
+        return await self._write(
+            endings.finish_run, run_id, status, thread, cause=cause, actor=actor, only=only
+        )
+
+    async def requeue_run(self, run_id: str, *, cause: Cause, actor: str | None = None) -> bool:
+        return await self._write(endings.requeue_run, run_id, cause=cause, actor=actor)
+
+    async def rollback_run(
+        self,
+        run_id: str,
+        *,
+        cause: Cause,
+        actor: str | None = None,
+        only: RunStatus | None = None,
+    ) -> FinishedRun | None:
+        return await self._write(endings.rollback_run, run_id, cause=cause, actor=actor, only=only)
+
+    async def delete_run(self, run_id: str, *, actor: str | None = None) -> bool:
+        return await self._write(endings.delete_run, run_id, actor=actor)
+
+    async def get_run(self, run_id: str) -> RunRecord | None:
+        return await self._read(runs.get_run, run_id)
+
+    async def list_runs(
+        self, thread_id: str, *, limit: int, offset: int, status: str | None
+    ) -> Sequence[RunRecord]:
+        return await self._scan(
+            runs.list_runs, thread_id, limit=limit, offset=offset, status=status
+        )
+
+    async def claimable(self, *, limit: int = 1000) -> Sequence[Claimable]:
+        return await self._scan(runs.claimable, at=self._now(), limit=limit)
+
+    async def recover(self, *, max_attempts: int) -> Recovered:
+        return await self._write(recovery.recover, max_attempts=max_attempts)
+
+    # -- frames of resumable runs ------------------------------------------------------
+
+    async def append_frames(self, run_id: str, frames: Sequence[Frame]) -> None:
+        await self._write(append_frames, run_id, frames)
+
+    async def read_frames(self, run_id: str, *, after: int, limit: int = 1000) -> Sequence[Frame]:
+        return await self._scan(read_frames, run_id, after=after, limit=limit)
+
+    async def last_frame(self, run_id: str) -> int:
+        return await self._read(last_frame, run_id)
+
+    # -- journal -----------------------------------------------------------------------
+
+    async def journal(
+        self, *, run_id: str | None = None, thread_id: str | None = None, limit: int = 1000
+    ) -> Sequence[JournalLine]:
+        return await self._scan(
+            journal.read_journal, run_id=run_id, thread_id=thread_id, limit=limit
+        )
+
+    # -- how they run ------------------------------------------------------------------
+
+    async def _write(
+        self, body: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        at, monotonic = self._now(), self._monotonic()
+
+        def operation(connection: sqlite3.Connection) -> T:
+            return body(Tx(connection, at, monotonic, self._limits), *args, **kwargs)
+
+        return await self.engine.write(operation, name=body.__name__)
+
+    async def _read(
+        self,
+        query: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """A look-up by key: microseconds, cheaper here than the way to a thread and back."""
+        await trio.lowlevel.checkpoint()
+        return self.engine.read(lambda connection: query(connection, *args, **kwargs))
+
+    async def _scan(
+        self,
+        query: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """A query that may return many or large rows: in a worker thread."""
+        return await self.engine.scan(lambda connection: query(connection, *args, **kwargs))
