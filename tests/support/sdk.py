@@ -45,7 +45,8 @@ class Portal:
                 except StopAsyncIteration:
                     return
         finally:
-            self.call(items.aclose)  # type: ignore[attr-defined]
+            if not self._loop.is_closed():  # else `close` has closed the items already
+                self.call(items.aclose)  # type: ignore[attr-defined]
 
     def close(self) -> None:
         async def settle() -> None:

@@ -222,6 +222,19 @@ def start_process(
     return Server(url="", log=log, process=process, reader=reader)
 
 
+def serve_arguments(
+    database: Path, *, config: Path = GRAPHS, port: int = 0, options: Sequence[str] = ()
+) -> Sequence[str]:
+    """The arguments of `lgtrio serve` for a test."""
+    return [
+        "serve",
+        *("--config", str(config)),
+        *("--database", str(database)),
+        *("--port", str(port)),
+        *options,
+    ]
+
+
 def start(
     database: Path,
     *,
@@ -235,17 +248,8 @@ def start(
     Raises:
         ServerFailed: it ended or stayed silent; the message has its log.
     """
-    server = start_process(
-        [
-            "serve",
-            *("--config", str(config)),
-            *("--database", str(database)),
-            *("--port", str(port)),
-            *("--log-format", "json"),
-            *options,
-        ],
-        environment=environment,
-    )
+    arguments = serve_arguments(database, config=config, port=port, options=options)
+    server = start_process(arguments, environment=environment)
     server.database = database
     wait_until_listening(server)
     return server
