@@ -9,7 +9,8 @@ from attrs import define, field
 
 from lgtrio.runs.executor import ErrorInfo, GraphOutcome, Part
 from lgtrio.runs.stops import Stop
-from lgtrio.runs.streams import RunStream
+from lgtrio.runs.streams import RunStream, StreamCut
+from lgtrio.storage.interface import Json
 
 
 @define(eq=False)
@@ -52,6 +53,20 @@ class RunHandle:
         if cancel:
             self.scope.cancel(reason=f"{stop.kind.name.lower()}: {stop.cause}")
         return True
+
+    async def result(self) -> Json | None:
+        """Wait for the run's stored end.
+
+        Returns:
+            What `wait` answers; None if only the storage knows it.
+
+        Raises:
+            StreamCut: the server is going down before the run's end.
+        """
+        await self.done.wait()
+        if self.stream.cut:
+            raise StreamCut
+        return self.stream.result
 
     # -- RunSink -------------------------------------------------------------------------
 

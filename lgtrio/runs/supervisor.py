@@ -37,7 +37,7 @@ from lgtrio.runs.frames import parse_frame_id
 from lgtrio.runs.handles import RunHandle
 from lgtrio.runs.results import stored_result
 from lgtrio.runs.stops import Act, Conclusion, Stop, StopKind, conclude, error_json
-from lgtrio.runs.streams import RunStream, StreamCut, Subscription
+from lgtrio.runs.streams import RunStream, Subscription
 from lgtrio.storage.interface import (
     Cause,
     CreatedRun,
@@ -87,6 +87,8 @@ class RunOptions:
 @frozen
 class Submitted:
     run: RunRecord
+    handle: RunHandle
+    """For `join`: it has the result also of a run that has ended and is deleted."""
     subscription: Subscription | None
 
 
@@ -180,7 +182,7 @@ class Supervisor:
         if created is None:
             raise StorageUnavailable("The database did not answer in time; the run may be stored.")
         self._after_create(created)
-        return Submitted(created.run, subscription)
+        return Submitted(created.run, handle, subscription)
 
     def _after_create(self, created: CreatedRun) -> None:
         run = created.run
@@ -214,7 +216,7 @@ class Supervisor:
             modes: keep only frames of these modes (`metadata` and `error` always).
             last_event_id: the client's `Last-Event-ID`; only resumable runs can honour it.
         """
-        handle = await self._handle_if_active(run)
+        handle = await self.handle_of(run)
         after = parse_frame_id(last_event_id) if last_event_id is not None else None
         if last_event_id is not None and run.resumable and after is None:
             raise InvalidRequest(
@@ -230,8 +232,11 @@ class Supervisor:
             reading_log=replay,
         )
 
-    async def join(self, run: RunRecord) -> bytes:
+    async def join(self, run: RunRecord, handle: RunHandle | None = None) -> bytes:
         """Wait for the run's real end.
+
+        Args:
+            handle: as `submit` or `handle_of` gave it; None looks for it now.
 
         Returns:
             JSON as `wait` answers it (spec 03, result of wait / join).
@@ -239,13 +244,10 @@ class Supervisor:
         Raises:
             StreamCut: the server is going down before the run's end.
         """
-        handle = await self._handle_if_active(run)
-        if handle is not None:
-            await handle.done.wait()
-            if handle.stream.cut:
-                raise StreamCut
-            if handle.stream.result is not None:
-                return handle.stream.result
+        handle = handle or await self.handle_of(run)
+        result = None if handle is None else await handle.result()
+        if result is not None:
+            return result
         latest = await self.storage.get_run(run.run_id) or run
         return stored_result(latest, await self.storage.get_thread(run.thread_id))
 
@@ -254,7 +256,7 @@ class Supervisor:
         if handle := self._handles.get(run_id):
             await handle.done.wait()
 
-    async def _handle_if_active(self, run: RunRecord) -> RunHandle | None:
+    async def handle_of(self, run: RunRecord) -> RunHandle | None:
         """The handle of an active run, made if nobody has needed one yet.
 
         The status is read again after the handle stands: an end that is stored from then on

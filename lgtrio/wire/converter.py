@@ -34,10 +34,13 @@ class WrongValue(ValueError):
     """A value is not what its field takes; `wanted` completes "must be …"."""
 
     def __init__(self, wanted: str, value: object) -> None:
-        shown = repr(value)
-        if len(shown) > _SHOWN:
-            shown = shown[:_SHOWN] + "…"
-        super().__init__(f"must be {wanted}, got {shown}")
+        super().__init__(f"must be {wanted}, got {shown(value)}")
+
+
+def shown(value: object) -> str:
+    """A client's value for an error sentence; a long one is cut."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def decode(data: bytes) -> Any:

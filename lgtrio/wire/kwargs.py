@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from attrs import asdict, frozen
 
+from lgtrio.wire.converter import encode
 from lgtrio.wire.enums import Durability, StreamMode
 
 
@@ -38,7 +39,11 @@ class RunKwargs:
     """The run's own body had `context` (not only `configurable`): spec 03, "context to graph"."""
 
     def to_json(self) -> bytes:
-        return orjson.dumps(asdict(self, recurse=False))
+        """
+        Raises:
+            InvalidRequest: nested deeper than can be stored.
+        """
+        return encode(asdict(self, recurse=False))
 
     @classmethod
     def from_json(cls, data: bytes) -> RunKwargs:

@@ -47,10 +47,12 @@ class Query:
         except KeyError:
             raise InvalidRequest(f"`{name}` must be true, false, 1 or 0, got {text!r}") from None
 
-    def integer(self, name: str, *, default: int, error: type[RequestError] = BadRequest) -> int:
-        """
+    def count(self, name: str, *, default: int, error: type[RequestError] = BadRequest) -> int:
+        """A number of rows.
+
         Raises:
-            RequestError: of the class given, when the text is no integer that can be stored.
+            RequestError: of the class given, when the text is no integer from 0 that can be
+                stored.
         """
         text = self.last(name)
         if text is None:
@@ -59,8 +61,8 @@ class Query:
             number = int(text)
         except ValueError:
             raise error(f"Invalid {name} {text}") from None
-        if abs(number) >= 1 << 63:
-            raise error(f"Invalid {name} {text}")
+        if not 0 <= number < 1 << 63:
+            raise error(f"Invalid {name} {text}: it must be 0 or more")
         return number
 
     def word(self, name: str, enum: type[E], *, default: E) -> E:

@@ -102,30 +102,6 @@ class RunCreate:
             )
 
 
-@frozen
-class RunsCancel:
-    """Body of POST /runs/cancel."""
-
-    thread_id: str | None = None
-    run_ids: Strings | None = None
-    status: Any = None
-
-    def chosen(self) -> tuple[str, list[str]]:
-        """The thread and its runs that are meant.
-
-        Raises:
-            InvalidRequest: not exactly one way of naming runs, or one that is not built.
-        """
-        by_id = self.thread_id is not None and self.run_ids is not None
-        if by_id == (self.status is not None):
-            raise InvalidRequest("Give either `status`, or `thread_id` and `run_ids`")
-        if self.thread_id is None or self.run_ids is None:
-            raise InvalidRequest(
-                "Cancelling by `status` is not in this version yet: give `thread_id` and `run_ids`"
-            )
-        return self.thread_id, self.run_ids
-
-
 # -- hooks ---------------------------------------------------------------------------------------
 
 

@@ -8,9 +8,9 @@ from typing import Any, Final, NewType
 import orjson
 from attrs import frozen
 
-from lgtrio.errors import InvalidRequest
+from lgtrio.errors import BadRequest, InvalidRequest
 from lgtrio.storage.interface import Json
-from lgtrio.wire.converter import CONVERTER, Object, Strings, WrongValue
+from lgtrio.wire.converter import CONVERTER, Object, Strings, WrongValue, shown
 from lgtrio.wire.query import check_names
 
 EMPTY_STATE: Final[Json] = orjson.dumps(
@@ -72,6 +72,16 @@ class StateUpdate:
     checkpoint: Checkpoint | None = None
     checkpoint_id: str | None = None
     metadata: Object | None = None
+
+    def check_values(self) -> None:
+        """
+        Raises:
+            BadRequest, InvalidRequest: the values are no object and not null.
+        """
+        if type(self.values) is list:
+            raise BadRequest(f"Expected dict, got {shown(self.values)}")
+        if self.values is not None and type(self.values) is not dict:
+            raise InvalidRequest(f"`values` must be an object or null, got {shown(self.values)}")
 
     def base(self) -> dict[str, object] | None:
         """The checkpoint to fork from, None for the latest."""

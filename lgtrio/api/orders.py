@@ -1,0 +1,102 @@
+"""From the body of a create to a stored run: assistant found, thread looked at, submitted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from attrs import frozen
+
+from lgtrio.api.services import Services
+from lgtrio.errors import InvalidRequest, NotFound
+from lgtrio.runs.supervisor import Submitted
+from lgtrio.storage.interface import AssistantRecord, NewThread
+from lgtrio.wire.enums import IfNotExists, MultitaskStrategy, OnCompletion
+from lgtrio.wire.ids import default_assistant_id, new_id, parse_uuid
+from lgtrio.wire.new_run import RunPlan
+from lgtrio.wire.runs import RunCreate
+
+_NOT_FOUND: Final = "Thread or assistant not found."
+
+
+@frozen
+class Orders:
+    """Creates runs. `actor` is the request's id, which run and journal carry."""
+
+    services: Services
+
+    async def on_thread(
+        self, thread_id: str, body: RunCreate, *, actor: str, follow: bool = False
+    ) -> Submitted:
+        """Create a run on a thread.
+
+        Raises:
+            NotFound: no such assistant; no such thread, and `if_not_exists` is not `create`.
+            BadRequest, InvalidRequest: the body contradicts itself or asks for what is not
+                there. ThreadBusy: strategy reject. ShuttingDown: stop flag.
+        """
+        body.refuse_unbuilt()
+        assistant = await self._assistant(body.assistant_id)
+        thread = await self.services.storage.get_thread(thread_id)
+        may_create = body.if_not_exists is IfNotExists.CREATE
+        if thread is None and not may_create:
+            raise NotFound(_NOT_FOUND)
+        plan = RunPlan(
+            body=body,
+            assistant=assistant,
+            thread_id=thread_id,
+            thread_metadata=b"{}" if thread is None else thread.metadata,
+            request_id=actor,
+            strategy=body.multitask_strategy,
+            temporary=False,
+        )
+        return await self._submit(plan, may_create=may_create, follow=follow)
+
+    async def stateless(self, body: RunCreate, *, actor: str, follow: bool = False) -> Submitted:
+        """Create a run on a thread made for it alone; raises as `on_thread`."""
+        body.refuse_unbuilt()
+        body.refuse_checkpoint()
+        plan = RunPlan(
+            body=body,
+            assistant=await self._assistant(body.assistant_id),
+            thread_id=new_id(),
+            thread_metadata=b"{}",
+            request_id=actor,
+            strategy=MultitaskStrategy.ENQUEUE,
+            temporary=body.on_completion is OnCompletion.DELETE,
+        )
+        return await self._submit(plan, may_create=True, follow=follow)
+
+    async def _submit(self, plan: RunPlan, *, may_create: bool, follow: bool) -> Submitted:
+        return await self.services.supervisor.submit(
+            plan.new_run(),
+            thread=NewThread(plan.thread_id, plan.identity_json()) if may_create else None,
+            follow=follow,
+            actor=plan.request_id,
+        )
+
+    async def _assistant(self, given: str) -> AssistantRecord:
+        """The assistant of this id, or the one that every graph has.
+
+        Raises:
+            InvalidRequest: neither a UUID nor a graph. NotFound: no such assistant, or its
+                graph is not served any more.
+        """
+        graphs = self.services.graphs
+        assistant_id = default_assistant_id(given) if given in graphs else self._uuid(given)
+        assistant = await self.services.storage.get_assistant(assistant_id)
+        if assistant is None:
+            raise NotFound(_NOT_FOUND)
+        if assistant.graph_id not in graphs:
+            raise NotFound(
+                f"Graph '{assistant.graph_id}' not found. Expected one of: {sorted(graphs)}"
+            )
+        return assistant
+
+    def _uuid(self, given: str) -> str:
+        try:
+            return parse_uuid("assistant", given)
+        except InvalidRequest:
+            raise InvalidRequest(
+                f"Invalid assistant: '{given}'. Must be either:\n- A valid assistant UUID, or\n"
+                f"- One of the registered graphs: {', '.join(self.services.graphs)}"
+            ) from None

@@ -1,0 +1,138 @@
+"""Requests that last as long as a run: stream it, wait for it, join one that is there."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from attrs import frozen
+from quart import request
+from quart.wrappers import Response
+from quart_trio.wrappers import TrioResponse
+
+from lgtrio.api.answers import run_path
+from lgtrio.api.asking import body_of, query, request_id, thread_of
+from lgtrio.api.bodies import ResultSource, RunBody, Source, StreamSource
+from lgtrio.api.orders import Orders
+from lgtrio.api.runs import existing_run
+from lgtrio.api.services import Services
+from lgtrio.runs.supervisor import Submitted
+from lgtrio.wire.enums import DisconnectMode
+from lgtrio.wire.runs import RunCreate
+
+_STREAM_HEADERS: Final = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",
+}
+_RESULT_HEADERS: Final = {"Content-Type": "application/json"}
+
+
+@frozen
+class StreamRoutes:
+    services: Services
+    orders: Orders
+
+    # -- create and follow ---------------------------------------------------------------
+
+    async def stream(self, thread_id: str) -> Response:
+        body = await body_of(RunCreate)
+        submitted = await self.orders.on_thread(
+            thread_of(thread_id), body, actor=request_id(), follow=True
+        )
+        return self._created_stream(submitted, body, stateless=False)
+
+    async def stream_stateless(self) -> Response:
+        body = await body_of(RunCreate)
+        submitted = await self.orders.stateless(body, actor=request_id(), follow=True)
+        return self._created_stream(submitted, body, stateless=True)
+
+    async def wait(self, thread_id: str) -> Response:
+        body = await body_of(RunCreate)
+        submitted = await self.orders.on_thread(thread_of(thread_id), body, actor=request_id())
+        return self._created_result(submitted, body)
+
+    async def wait_stateless(self) -> Response:
+        body = await body_of(RunCreate)
+        submitted = await self.orders.stateless(body, actor=request_id())
+        return self._created_result(submitted, body)
+
+    def _created_stream(
+        self, submitted: Submitted, body: RunCreate, *, stateless: bool
+    ) -> Response:
+        assert submitted.subscription is not None, "asked for with follow=True"
+        run = submitted.run
+        path = run_path(run.thread_id, run.run_id)
+        return self._answer(
+            StreamSource(submitted.subscription),
+            run.run_id,
+            headers={
+                **_STREAM_HEADERS,
+                "Content-Location": f"/runs/{run.run_id}" if stateless else path,
+                "Location": f"{path}/stream",
+            },
+            cancel_on_disconnect=body.on_disconnect is DisconnectMode.CANCEL,
+        )
+
+    def _created_result(self, submitted: Submitted, body: RunCreate) -> Response:
+        run = submitted.run
+        return self._answer(
+            ResultSource(self.services.supervisor, run, submitted.handle),
+            run.run_id,
+            headers=_result_headers(run.thread_id, run.run_id),
+            cancel_on_disconnect=body.on_disconnect is DisconnectMode.CANCEL,
+        )
+
+    # -- follow a run that is there ------------------------------------------------------
+
+    async def join(self, thread_id: str, run_id: str) -> Response:
+        run = await existing_run(self.services.storage, thread_id, run_id)
+        supervisor = self.services.supervisor
+        return self._answer(
+            ResultSource(supervisor, run, await supervisor.handle_of(run)),
+            run.run_id,
+            headers=_result_headers(run.thread_id, run.run_id),
+            cancel_on_disconnect=query().boolean("cancel_on_disconnect"),
+        )
+
+    async def join_stream(self, thread_id: str, run_id: str) -> Response:
+        asked = query()
+        cancel_on_disconnect = asked.boolean("cancel_on_disconnect")
+        run = await existing_run(self.services.storage, thread_id, run_id)
+        subscription = await self.services.supervisor.follow(
+            run,
+            modes=frozenset(asked.all("stream_mode")) or None,
+            last_event_id=request.headers.get("Last-Event-ID"),
+        )
+        path = run_path(run.thread_id, run.run_id)
+        return self._answer(
+            StreamSource(subscription),
+            run.run_id,
+            headers={
+                **_STREAM_HEADERS,
+                "Content-Location": path,
+                "Location": f"{path}/stream",
+            },
+            cancel_on_disconnect=cancel_on_disconnect,
+        )
+
+    def _answer(
+        self,
+        source: Source,
+        run_id: str,
+        *,
+        headers: dict[str, str],
+        cancel_on_disconnect: bool,
+    ) -> Response:
+        disconnected = partial(self.services.supervisor.disconnected, run_id)
+        body = RunBody(
+            source,
+            self.services.heartbeat,
+            on_disconnect=disconnected if cancel_on_disconnect else None,
+        )
+        return TrioResponse(body, headers=headers)
+
+
+def _result_headers(thread_id: str, run_id: str) -> dict[str, str]:
+    path = run_path(thread_id, run_id)
+    return {**_RESULT_HEADERS, "Content-Location": path, "Location": f"{path}/join"}
