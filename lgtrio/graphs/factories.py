@@ -110,7 +110,7 @@ def as_graph(value: object) -> Pregel[Any, Any, Any, Any]:
     if isinstance(value, PregelProtocol):
         raise NotAGraph(f"is a {kind}; make it a node of a StateGraph to serve it")
     raise NotAGraph(
-        f"is a {kind}; it must be a compiled graph, a StateGraph, an @entrypoint, or a function"
+        f"is of the type {kind}; it must be a compiled graph, a StateGraph, an @entrypoint, or a function"
         " that returns one of these"
     )
 
