@@ -159,7 +159,7 @@ def _insert(
         while size > len(records) - start:
             size //= 2
         chunk = records[start : start + size]
-        marks = "(" + "?,".rjust(2 * len(chunk[0]), "?,")[:-1] + ")"
+        marks = f"({','.join('?' * len(chunk[0]))})"
         connection.execute(
             f"INSERT {target} ({columns}) VALUES {','.join([marks] * size)}",
             [value for record in chunk for value in record],

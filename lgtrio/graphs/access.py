@@ -1,0 +1,187 @@
+"""A run's access to the database: counted, and closed for good when the run ends.
+
+Shared by the run's saver and store, used from any thread: the graph loop, threads of sync nodes,
+the database's writer. Nothing here knows Trio; nothing waits for the graph loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import outcome
+from attrs import define, field
+
+from lgtrio.errors import Fenced
+from lgtrio.storage.interface import CheckpointRow, WriteRow
+from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter
+from lgtrio.storage.sqlite.engine import Operation
+
+T = TypeVar("T")
+
+
+@define(eq=False)
+class DatabaseAccess:
+    """One for each run, or for each state operation; cheap to make.
+
+    Every method but those of the end raises `Fenced` once the access has been closed, and the
+    error of an earlier write in the background, if one has failed.
+    """
+
+    _writer: CheckpointWriter
+    _run_id: str = ""
+    """For the sentence of `Fenced`."""
+    _lock: threading.Lock = field(factory=threading.Lock, init=False)
+    _in_flight: int = field(default=0, init=False)
+    _closed: bool = field(default=False, init=False)
+    _failure: Exception | None = field(default=None, init=False)
+    _waiting: list[Callable[[], None]] = field(factory=list, init=False)
+    """To be called when nothing is in flight any more."""
+
+    # -- writing -------------------------------------------------------------------------
+
+    def hand_over(
+        self, *, checkpoints: Sequence[CheckpointRow] = (), writes: Sequence[WriteRow] = ()
+    ) -> None:
+        """Give rows to the database and go on; a failure is raised by the next call."""
+        self._begin()
+        self._writer.submit(checkpoints, writes, self._end)
+
+    def write(self, operation: Operation[T], *, name: str = "") -> T:
+        """Run an operation and block until it is committed."""
+        self._begin()
+        try:
+            return self._writer.engine.write_sync(operation, name=name)
+        finally:
+            self._end(None)
+
+    async def awrite(self, operation: Operation[T], *, name: str = "") -> T:
+        """Run an operation and wait until it is committed.
+
+        Cancellation: the operation stays and is counted until it has ended; its result is lost.
+        """
+        result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        deliver = _delivery_to(result)
+
+        def done(ended: outcome.Outcome[T]) -> None:
+            self._end(None)
+            deliver(ended)
+
+        self._begin()
+        try:
+            self._writer.engine.submit(operation, done=done, name=name)
+        except BaseException:
+            self._end(None)
+            raise
+        return await result
+
+    def _begin(self) -> None:
+        with self._lock:
+            self._check()
+            self._in_flight += 1
+
+    def _end(self, error: Exception | None) -> None:
+        with self._lock:
+            self._in_flight -= 1
+            self._failure = self._failure or error
+            if self._in_flight:
+                return
+            waiting, self._waiting = self._waiting, []
+        for wake in waiting:
+            wake()
+
+    def _check(self) -> None:
+        if self._closed:
+            raise Fenced(self._run_id)
+        if self._failure is not None:
+            raise self._failure
+
+    # -- reading -------------------------------------------------------------------------
+
+    def read(self, query: Operation[T]) -> T:
+        """Run a query on this thread; it may not see what is still in flight."""
+        self._check()
+        result = self._writer.engine.read(query)
+        self._check()
+        return result
+
+    async def scan(self, query: Operation[T]) -> T:
+        """`read` in a worker thread, for queries that take longer than the loop may wait."""
+        return await asyncio.to_thread(self.read, query)
+
+    def settle(self) -> None:
+        """Block until nothing of this run is in flight, so that reads see all of it."""
+        self._check()
+        if self._in_flight:
+            settled = threading.Event()
+            self.when_drained(settled.set)
+            settled.wait()
+            self._check()
+
+    async def asettle(self) -> None:
+        """`settle` without blocking."""
+        self._check()
+        if self._in_flight:
+            await self._drained()
+            self._check()
+
+    # -- the end -------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Refuse every later call; what is in flight still arrives. Never blocks."""
+        with self._lock:
+            self._closed = True
+
+    @property
+    def in_flight(self) -> int:
+        """How many writes the database has not answered yet."""
+        return self._in_flight
+
+    def when_drained(self, callback: Callable[[], None]) -> None:
+        """Call back once when nothing is in flight: now, or later on the writer's thread."""
+        with self._lock:
+            if self._in_flight:
+                self._waiting.append(callback)
+                return
+        callback()
+
+    async def wait_drained(self) -> None:
+        """Wait until nothing is in flight; also after `close`.
+
+        Raises:
+            StorageError: a write in the background has failed.
+        """
+        if self._in_flight:
+            await self._drained()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _drained(self) -> None:
+        drained: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        deliver = _delivery_to(drained)
+        self.when_drained(lambda: deliver(outcome.Value(None)))
+        await drained
+
+
+def _delivery_to(future: asyncio.Future[T]) -> Callable[[outcome.Outcome[T]], None]:
+    """A function for any thread that resolves the future, unless its loop has ended."""
+    loop = future.get_loop()
+
+    def resolve(result: outcome.Outcome[T]) -> None:
+        if future.done():  # the waiting task was cancelled
+            return
+        if isinstance(result, outcome.Error):
+            future.set_exception(result.error)
+        elif isinstance(result, outcome.Value):
+            future.set_result(result.value)
+
+    def deliver(result: outcome.Outcome[T]) -> None:
+        try:
+            loop.call_soon_threadsafe(resolve, result)
+        except RuntimeError:
+            if not loop.is_closed():
+                raise
+
+    return deliver
