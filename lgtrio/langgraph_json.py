@@ -22,6 +22,7 @@ from dotenv.parser import parse_stream
 from lgtrio.errors import SettingsError
 from lgtrio.json_lines import JsonLines, json_lines
 from lgtrio.problems import Problem
+from lgtrio.settings_kinds import home_expanded
 
 _USED: Final = frozenset({"$schema", "graphs", "dependencies", "env"})
 
@@ -272,7 +273,7 @@ class _Reader:
         if not (entry.startswith((".", "/", "~")) or Path(entry).is_absolute()):
             self._note_package(entry)
             return None
-        folder = (self.path.parent / Path(entry).expanduser()).resolve()
+        folder = (self.path.parent / home_expanded(entry)).resolve()
         if not folder.is_dir():
             self._problem(where, f"the dependency {entry!r} is not a folder")
             return None
@@ -292,7 +293,7 @@ class _Reader:
     # -- env ---------------------------------------------------------------------------
     def _env(self, data: Any) -> dict[str, str]:
         if isinstance(data, str):
-            return self._env_file(self.path.parent / Path(data).expanduser()) if data else {}
+            return self._env_file(self.path.parent / home_expanded(data)) if data else {}
         if not isinstance(data, dict):
             self._problem(
                 ("env",),

@@ -7,6 +7,7 @@ error can always say what would have been allowed.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,9 +97,14 @@ def host_name() -> Kind:
     return Kind("HOST", "a host name or an IP address, such as 127.0.0.1 or 0.0.0.0", str, check)
 
 
+def home_expanded(text: str) -> Path:
+    """`~` is the home folder where it is known, and an ordinary name where it is not."""
+    return Path(os.path.expanduser(text))  # `Path.expanduser` raises for an unknown user
+
+
 def existing_file() -> Kind:
     def convert(text: str) -> Path:
-        path = Path(text).expanduser()
+        path = home_expanded(text)
         if path.is_dir():
             raise Refused("that is a folder; give the path of the langgraph.json file itself")
         if not path.is_file():
@@ -118,7 +124,7 @@ def database() -> Kind:
             raise Refused("database URLs are not supported; give a file path")
         if text == ":memory:":
             return text
-        path = Path(text).expanduser()
+        path = home_expanded(text)
         if path.is_dir():
             raise Refused("that is a folder; give the path of a file")
         return str(path)

@@ -110,8 +110,8 @@ def as_graph(value: object) -> Pregel[Any, Any, Any, Any]:
     if isinstance(value, PregelProtocol):
         raise NotAGraph(f"is a {kind}; make it a node of a StateGraph to serve it")
     raise NotAGraph(
-        f"is of the type {kind}; it must be a compiled graph, a StateGraph, an @entrypoint, or a function"
-        " that returns one of these"
+        f"is of the type {kind}; it must be a compiled graph, a StateGraph, an @entrypoint, or a"
+        " function that returns one of these"
     )
 
 

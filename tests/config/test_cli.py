@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -50,12 +50,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeServer]:
+def server(folder: Path, monkeypatch: pytest.MonkeyPatch) -> FakeServer:  # noqa: ARG001
     fake = FakeServer()
     monkeypatch.setitem(sys.modules, "lgtrio.server", fake)
     monkeypatch.setattr(lgtrio, "server", fake, raising=False)
-    monkeypatch.setattr("lgtrio.cli.configure_logging", lambda settings: None)
-    yield fake
+    monkeypatch.setattr("lgtrio.cli.configure_logging", lambda _: None)
+    return fake
 
 
 def write(folder: Path, files: Mapping[str, Any]) -> Path:
@@ -197,7 +197,8 @@ def test_ctrl_c_during_the_start(server: FakeServer) -> None:
     assert main(["dev"]) == 130
 
 
-def test_serve_without_a_config_refuses(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("folder")
+def test_serve_without_a_config_refuses(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve"]) == 1
     assert "There is no langgraph.json in" in capsys.readouterr().err
 
