@@ -212,6 +212,7 @@ def test_recursion_limit_ends_a_run(sdk: Any, thread_id: str) -> None:
     assert result["__error__"]["error"] == "GraphRecursionError"
 
 
+@pytest.mark.filterwarnings("ignore:`checkpoint_during` is deprecated:DeprecationWarning")
 @pytest.mark.parametrize(
     ("fields", "rows", "durability"),
     [

@@ -5,18 +5,24 @@ import time
 from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
 
+from ledger import record
+
 
 class State(TypedDict, total=False):
     seconds: float
+    file: str
+    """Gets a line when the node is about to block."""
     blocked_for: float
 
 
 async def sleeping_node(state: State) -> State:
+    record(state.get("file"), "blocking")
     time.sleep(state["seconds"])  # noqa: ASYNC251 - the mistake under test
     return {"blocked_for": state["seconds"]}
 
 
 async def burning_node(state: State) -> State:
+    record(state.get("file"), "blocking")
     end = time.monotonic() + state["seconds"]
     count = 0
     while time.monotonic() < end:
@@ -25,6 +31,7 @@ async def burning_node(state: State) -> State:
 
 
 def thread_node(state: State) -> State:
+    record(state.get("file"), "blocking")
     time.sleep(state["seconds"])
     return {"blocked_for": state["seconds"]}
 

@@ -35,7 +35,7 @@ async def look(state: State, config: RunnableConfig, runtime: Runtime[Context]) 
                 if isinstance(value, str | int | float | bool | None | list | dict)
             },
             "tags": sorted(config.get("tags") or []),
-            "recursion_limit": config["recursion_limit"],
+            "recursion_limit": config.get("recursion_limit"),
             "model": runtime.context.model if runtime.context else None,
             "temperature": runtime.context.temperature if runtime.context else None,
         }
