@@ -7,7 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 OLD_SDK := .venvs/sdk-0.2.4
-PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+# Quiet enough to hide what pip has to say about the machine's own settings; errors are shown.
+PIP_INSTALL := -m pip install --quiet --quiet --disable-pip-version-check
 PINNED := $(PIP_INSTALL) --constraint constraints.txt
 
 # Arguments for the command behind a target, as in: make serve ARGS="--port 0"
