@@ -49,15 +49,25 @@ class DatabaseAccess:
         self._begin()
         self._writer.submit(checkpoints, writes, self._end)
 
-    def write(self, operation: Operation[T], *, name: str = "") -> T:
+    def later(self, operation: Operation[None]) -> None:
+        """Submit an operation and go on; a failure is raised by the next call."""
+        self._begin()
+
+        def done(ended: outcome.Outcome[None]) -> None:
+            error = ended.error if isinstance(ended, outcome.Error) else None
+            self._end(error if isinstance(error, Exception) else None)
+
+        self._submit(operation, done)
+
+    def write(self, operation: Operation[T]) -> T:
         """Run an operation and block until it is committed."""
         self._begin()
         try:
-            return self._writer.engine.write_sync(operation, name=name)
+            return self._writer.engine.write_sync(operation)
         finally:
             self._end(None)
 
-    async def awrite(self, operation: Operation[T], *, name: str = "") -> T:
+    async def awrite(self, operation: Operation[T]) -> T:
         """Run an operation and wait until it is committed.
 
         Cancellation: the operation stays and is counted until it has ended; its result is lost.
@@ -70,12 +80,15 @@ class DatabaseAccess:
             deliver(ended)
 
         self._begin()
+        self._submit(operation, done)
+        return await result
+
+    def _submit(self, operation: Operation[T], done: Callable[[outcome.Outcome[T]], None]) -> None:
         try:
-            self._writer.engine.submit(operation, done=done, name=name)
+            self._writer.engine.submit(operation, done=done)
         except BaseException:
             self._end(None)
             raise
-        return await result
 
     def _begin(self) -> None:
         with self._lock:
