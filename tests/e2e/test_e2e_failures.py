@@ -33,6 +33,20 @@ def test_the_error_everybody_sees(sdk: Any, graph: str, kind: str) -> None:
     assert (thread["status"], thread["error"]) == ("error", error)
 
 
+@pytest.mark.deviates("such exceptions end one run, and not the worker")
+@pytest.mark.parametrize("kind", ["exit", "keyboard", "stop_iteration", "cancelled", "base"])
+@pytest.mark.parametrize("graph", ["fails", "fails_sync"])
+def test_exceptions_that_are_none_end_their_run_only(sdk: Any, graph: str, kind: str) -> None:
+    other = sdk.runs.create(None, "steps", input={"seconds": 0.2}, on_completion="keep")
+    thread_id = sdk.threads.create()["thread_id"]
+    result = sdk.runs.wait(thread_id, graph, input={"kind": kind}, raise_error=False)
+    assert set(result["__error__"]) == {"error", "message"}
+    assert "secret" not in result["__error__"]["message"]
+    assert sdk.runs.list(thread_id)[0]["status"] == "error"
+    assert sdk.threads.get(thread_id)["status"] == "error"
+    assert sdk.runs.join(other["thread_id"], other["run_id"])["log"] == ["a", "b", "c"]
+
+
 def test_wait_raises_in_the_client(sdk: Any) -> None:
     with pytest.raises(Exception, match="boom happened"):
         sdk.runs.wait(None, "fails", input={"kind": "value"})
