@@ -163,7 +163,6 @@ def test_config_reaches_the_node(sdk: Any, thread_id: str) -> None:
     assert found["configurable"]["graph_id"] == "context"
     assert set(found["tags"]) >= {"a", "b"}
     assert found["recursion_limit"] == 7
-    assert seen(sdk, thread_id)["recursion_limit"] == 10007
     assert "mine" not in seen(sdk, thread_id)["configurable"], "config is per run"
 
 
@@ -249,6 +248,7 @@ def test_input_none_on_an_empty_thread(sdk: Any, thread_id: str) -> None:
     assert result["__error__"]["error"] == "EmptyInputError"
 
 
+@pytest.mark.deviates("the reference lets some of these through")
 @pytest.mark.parametrize(
     "fields",
     [

@@ -320,6 +320,7 @@ def resumable(sdk: Any, thread_id: str, count: int, **fields: Any) -> list[Any]:
     )
 
 
+@pytest.mark.deviates("the reference loses frames of the same millisecond")
 def test_replay_of_an_ended_run(sdk: Any, thread_id: str) -> None:
     parts = resumable(sdk, thread_id, 20)
     run_id = parts[0].data["run_id"]
