@@ -1,4 +1,9 @@
-"""The supervisor in virtual time, on real SQLite whose writer runs inline."""
+"""The supervisor in virtual time, on real SQLite whose writer runs inline.
+
+Every test asks for the clock itself: pytest-trio does not look for it behind other fixtures.
+"""
+
+# ruff: noqa: ARG001
 
 from __future__ import annotations
 
@@ -24,7 +29,7 @@ ROLLBACK = CancelAction.ROLLBACK
 
 
 @pytest.fixture
-async def storage(autojump_clock: MockClock) -> AsyncIterator[Storage]:
+async def storage() -> AsyncIterator[Storage]:
     async with open_sqlite(":memory:", inline=True) as storage:
         yield storage
 
@@ -43,7 +48,7 @@ async def causes(b: Bench, run_id: str) -> list[tuple[str | None, str | None, Ca
 # -- the plain life of a run ---------------------------------------------------------------
 
 
-async def test_a_run_succeeds_and_its_thread_rests(b: Bench) -> None:
+async def test_a_run_succeeds_and_its_thread_rests(autojump_clock: MockClock, b: Bench) -> None:
     run = await b.submit(new_run(T, ["sleep", 1], ["emit", 7]))
     assert run.status == "pending"
     assert await b.status(run.run_id) == "running"
@@ -58,7 +63,7 @@ async def test_a_run_succeeds_and_its_thread_rests(b: Bench) -> None:
     ]
 
 
-async def test_a_failed_run_tells_its_error_everywhere(b: Bench) -> None:
+async def test_a_failed_run_tells_its_error_everywhere(autojump_clock: MockClock, b: Bench) -> None:
     submitted = await b.supervisor.submit(
         new_run(T, ["emit", 1], ["fail"]), thread=_thread(T), follow=True
     )
@@ -75,7 +80,9 @@ async def test_a_failed_run_tells_its_error_everywhere(b: Bench) -> None:
     assert await b.supervisor.join(again) == b'{"__error__":' + error + b"}"
 
 
-async def test_an_executor_that_raises_ends_its_run_and_nothing_else(b: Bench) -> None:
+async def test_an_executor_that_raises_ends_its_run_and_nothing_else(
+    autojump_clock: MockClock, b: Bench
+) -> None:
     broken = await b.submit(new_run(T, ["crash"]))
     other = await b.submit(new_run(U, ["sleep", 5], ["emit", 1]))
     await b.ended(broken.run_id, other.run_id)
@@ -83,7 +90,7 @@ async def test_an_executor_that_raises_ends_its_run_and_nothing_else(b: Bench) -
     assert await b.status(other.run_id) == "success"
 
 
-async def test_a_temporary_run_takes_its_thread_along(b: Bench) -> None:
+async def test_a_temporary_run_takes_its_thread_along(autojump_clock: MockClock, b: Bench) -> None:
     run = await b.submit(new_run(T, ["emit", 1], temporary=True))
     assert await b.supervisor.join(run) == b'{"seen":[1]}'
     assert await b.storage.get_thread(T) is None
@@ -93,14 +100,16 @@ async def test_a_temporary_run_takes_its_thread_along(b: Bench) -> None:
 # -- lanes ---------------------------------------------------------------------------------
 
 
-async def test_enqueued_runs_start_in_order_and_never_overlap(b: Bench) -> None:
+async def test_enqueued_runs_start_in_order_and_never_overlap(
+    autojump_clock: MockClock, b: Bench
+) -> None:
     runs = [await b.submit(new_run(T, ["sleep", 1])) for _ in range(5)]
     await b.ended(runs[-1].run_id)
     assert b.executor.order() == [run.run_id for run in runs]
     assert [await b.status(run.run_id) for run in runs] == ["success"] * 5
 
 
-async def test_a_failing_run_does_not_stop_the_queue(b: Bench) -> None:
+async def test_a_failing_run_does_not_stop_the_queue(autojump_clock: MockClock, b: Bench) -> None:
     first = await b.submit(new_run(T, ["sleep", 1], ["fail"]))
     second = await b.submit(new_run(T, ["emit", 2]))
     await b.ended(first.run_id, second.run_id)
@@ -108,7 +117,7 @@ async def test_a_failing_run_does_not_stop_the_queue(b: Bench) -> None:
     assert await b.thread_status(T) == "idle"
 
 
-async def test_reject_stores_nothing(b: Bench) -> None:
+async def test_reject_stores_nothing(autojump_clock: MockClock, b: Bench) -> None:
     first = await b.submit(new_run(T, ["sleep", 1]))
     rejected = new_run(T, strategy="reject")
     with pytest.raises(ThreadBusy):
@@ -118,7 +127,7 @@ async def test_reject_stores_nothing(b: Bench) -> None:
     assert await b.status(first.run_id) == "success"
 
 
-async def test_interrupt_displaces_the_whole_lane(b: Bench) -> None:
+async def test_interrupt_displaces_the_whole_lane(autojump_clock: MockClock, b: Bench) -> None:
     first = await b.submit(new_run(T, ["emit", 1], ["sleep", 9]))
     await wait_all_tasks_blocked()
     second = await b.submit(new_run(T, ["emit", 2], strategy="interrupt"))
@@ -135,7 +144,9 @@ async def test_interrupt_displaces_the_whole_lane(b: Bench) -> None:
     assert (await b.storage.journal(run_id=second.run_id))[-1].actor == third.run_id
 
 
-async def test_rollback_leaves_no_trace_of_the_displaced(b: Bench) -> None:
+async def test_rollback_leaves_no_trace_of_the_displaced(
+    autojump_clock: MockClock, b: Bench
+) -> None:
     first = await b.submit(new_run(T, ["emit", 1], ["sleep", 9]))
     second = await b.submit(new_run(T, strategy="rollback"))
     third = await b.submit(new_run(T, ["emit", 3], strategy="rollback"))
@@ -145,7 +156,9 @@ async def test_rollback_leaves_no_trace_of_the_displaced(b: Bench) -> None:
     assert await b.status(third.run_id) == "success"
 
 
-async def test_the_next_run_waits_for_the_real_end_of_a_displaced_one(b: Bench) -> None:
+async def test_the_next_run_waits_for_the_real_end_of_a_displaced_one(
+    autojump_clock: MockClock, b: Bench
+) -> None:
     first = await b.submit(new_run(T, ["stubborn", 4]))
     await wait_all_tasks_blocked()
     start = trio.current_time()
@@ -155,19 +168,23 @@ async def test_the_next_run_waits_for_the_real_end_of_a_displaced_one(b: Bench) 
     assert await b.status(first.run_id) == "interrupted"
 
 
-async def test_a_full_house_queues_and_takes_turns(storage: Storage) -> None:
+async def test_a_full_house_queues_and_takes_turns(
+    autojump_clock: MockClock, storage: Storage
+) -> None:
     async with bench(storage, n_jobs=1) as b:
         mine = [await b.submit(new_run(T, ["sleep", 1])) for _ in range(3)]
         other = await b.submit(new_run(U, ["sleep", 1]))
         await b.ended(mine[-1].run_id, other.run_id)
         # One thread with many runs queues again behind the others after each of them.
-        assert b.executor.order().index(other.run_id) == 1
+        assert b.executor.order() == [run.run_id for run in (*mine[:2], other, mine[2])]
 
 
 # -- delays --------------------------------------------------------------------------------
 
 
-async def test_a_delayed_run_waits_and_does_not_block_its_thread(b: Bench) -> None:
+async def test_a_delayed_run_waits_and_does_not_block_its_thread(
+    autojump_clock: MockClock, b: Bench
+) -> None:
     later = (datetime.now(UTC) + timedelta(seconds=0.05)).isoformat(timespec="microseconds")
     delayed = await b.submit(new_run(T, ["emit", 1], not_before=later))
     assert await b.thread_status(T) == "busy"
@@ -181,7 +198,9 @@ async def test_a_delayed_run_waits_and_does_not_block_its_thread(b: Bench) -> No
 # -- cancelling ----------------------------------------------------------------------------
 
 
-async def test_cancel_running_interrupts_and_followers_see_an_end(b: Bench) -> None:
+async def test_cancel_running_interrupts_and_followers_see_an_end(
+    autojump_clock: MockClock, b: Bench
+) -> None:
     submitted = await b.supervisor.submit(
         new_run(T, ["emit", 1], ["sleep", 99]), thread=_thread(T), follow=True
     )
@@ -197,7 +216,7 @@ async def test_cancel_running_interrupts_and_followers_see_an_end(b: Bench) -> N
     assert trio.current_time() < 90
 
 
-async def test_cancel_waits_for_the_real_end(b: Bench) -> None:
+async def test_cancel_waits_for_the_real_end(autojump_clock: MockClock, b: Bench) -> None:
     run = await b.submit(new_run(T, ["stubborn", 3]))
     await wait_all_tasks_blocked()
     start = trio.current_time()
@@ -208,7 +227,7 @@ async def test_cancel_waits_for_the_real_end(b: Bench) -> None:
     assert await b.status(run.run_id) == "interrupted"
 
 
-async def test_cancel_pending_settles_at_once(b: Bench) -> None:
+async def test_cancel_pending_settles_at_once(autojump_clock: MockClock, b: Bench) -> None:
     first = await b.submit(new_run(T, ["sleep", 5]))
     second = await b.submit(new_run(T, ["emit", 2]))
     third = await b.submit(new_run(T, ["emit", 3]))
@@ -222,7 +241,9 @@ async def test_cancel_pending_settles_at_once(b: Bench) -> None:
     assert await b.thread_status(T) == "idle"
 
 
-async def test_rollback_outranks_an_interrupt_that_is_under_way(b: Bench) -> None:
+async def test_rollback_outranks_an_interrupt_that_is_under_way(
+    autojump_clock: MockClock, b: Bench
+) -> None:
     run = await b.submit(new_run(T, ["stubborn", 3]))
     await wait_all_tasks_blocked()
     await b.supervisor.cancel(T, [run.run_id], action=INTERRUPT, wait=False)
@@ -230,7 +251,7 @@ async def test_rollback_outranks_an_interrupt_that_is_under_way(b: Bench) -> Non
     assert await b.status(run.run_id) is None
 
 
-async def test_cancel_of_nothing_says_which_nothing(b: Bench) -> None:
+async def test_cancel_of_nothing_says_which_nothing(autojump_clock: MockClock, b: Bench) -> None:
     done = await b.submit(new_run(T))
     await b.ended(done.run_id)
     with pytest.raises(NotFound, match="No matching runs"):
@@ -241,14 +262,18 @@ async def test_cancel_of_nothing_says_which_nothing(b: Bench) -> None:
         await b.supervisor.cancel(U, [done.run_id], action=INTERRUPT, wait=False)
 
 
-async def test_a_stop_between_the_claim_and_the_first_step_is_found(b: Bench) -> None:
+async def test_a_stop_between_the_claim_and_the_first_step_is_found(
+    autojump_clock: MockClock, b: Bench
+) -> None:
     run = await b.submit(new_run(T, ["sleep", 99]))  # claimed; its task has not run yet
     await b.supervisor.cancel(T, [run.run_id], action=INTERRUPT, wait=True)
     assert await b.status(run.run_id) == "interrupted"
     assert "finished" not in [what for _, what, _ in b.executor.log]
 
 
-async def test_a_disconnect_interrupts_but_not_while_shutting_down(b: Bench) -> None:
+async def test_a_disconnect_interrupts_but_not_while_shutting_down(
+    autojump_clock: MockClock, b: Bench
+) -> None:
     run = await b.submit(new_run(T, ["sleep", 9]))
     b.supervisor.disconnected(run.run_id)
     await b.ended(run.run_id)
@@ -261,7 +286,7 @@ async def test_a_disconnect_interrupts_but_not_while_shutting_down(b: Bench) -> 
     assert await b.status(other.run_id) == "running"
 
 
-async def test_a_deadline_ends_with_timeout(storage: Storage) -> None:
+async def test_a_deadline_ends_with_timeout(autojump_clock: MockClock, storage: Storage) -> None:
     async with bench(storage, run_timeout=2) as b:
         run = await b.submit(new_run(T, ["emit", 1], ["sleep", 9]))
         assert await b.supervisor.join(run) == b'{"seen":[1]}'
@@ -273,7 +298,7 @@ async def test_a_deadline_ends_with_timeout(storage: Storage) -> None:
 # -- deleting ------------------------------------------------------------------------------
 
 
-async def test_delete_run_stops_it_first(b: Bench) -> None:
+async def test_delete_run_stops_it_first(autojump_clock: MockClock, b: Bench) -> None:
     run = await b.submit(new_run(T, ["stubborn", 2]))
     await wait_all_tasks_blocked()
     stored = await b.storage.get_run(run.run_id)
@@ -286,7 +311,7 @@ async def test_delete_run_stops_it_first(b: Bench) -> None:
         await b.supervisor.delete_run(stored)
 
 
-async def test_delete_thread_ends_everything_on_it(b: Bench) -> None:
+async def test_delete_thread_ends_everything_on_it(autojump_clock: MockClock, b: Bench) -> None:
     running = await b.submit(new_run(T, ["stubborn", 2]))
     pending = await b.submit(new_run(T, ["emit", 1]))
     await wait_all_tasks_blocked()
@@ -301,7 +326,9 @@ async def test_delete_thread_ends_everything_on_it(b: Bench) -> None:
     assert b.executor.order() == [running.run_id]
 
 
-async def test_a_quiet_thread_starts_nothing_until_it_is_let_go(b: Bench) -> None:
+async def test_a_quiet_thread_starts_nothing_until_it_is_let_go(
+    autojump_clock: MockClock, b: Bench
+) -> None:
     await b.storage.create_thread(_thread(T))
     async with b.supervisor.quiet(T):
         run = await b.submit(new_run(T, ["emit", 1]))
@@ -317,7 +344,7 @@ async def test_a_quiet_thread_starts_nothing_until_it_is_let_go(b: Bench) -> Non
 # -- streams -------------------------------------------------------------------------------
 
 
-async def test_followers_all_get_the_same_bytes(b: Bench) -> None:
+async def test_followers_all_get_the_same_bytes(autojump_clock: MockClock, b: Bench) -> None:
     submitted = await b.supervisor.submit(
         new_run(T, ["sleep", 1], ["emit", 1], ["sleep", 1], ["emit", 2]),
         thread=_thread(T),
@@ -339,7 +366,7 @@ async def test_followers_all_get_the_same_bytes(b: Bench) -> None:
     assert late == [b"event: values\r\ndata: 2\r\n\r\n"]
 
 
-async def test_a_filter_keeps_metadata_and_error(b: Bench) -> None:
+async def test_a_filter_keeps_metadata_and_error(autojump_clock: MockClock, b: Bench) -> None:
     run = await b.submit(new_run(T, ["sleep", 1], ["emit", 1], ["burst", 1], ["fail"]))
     follower = await b.supervisor.follow(run, modes=frozenset({"custom"}))
     events = [
@@ -348,7 +375,9 @@ async def test_a_filter_keeps_metadata_and_error(b: Bench) -> None:
     assert events == [b"event: metadata", b"event: custom", b"event: error"]
 
 
-async def test_a_reader_that_falls_behind_is_ended_with_a_clear_error(storage: Storage) -> None:
+async def test_a_reader_that_falls_behind_is_ended_with_a_clear_error(
+    autojump_clock: MockClock, storage: Storage
+) -> None:
     async with bench(storage, subscriber_buffer=4) as b:
         run = await b.submit(new_run(T, ["sleep", 1], ["burst", 100]))
         slow = await b.supervisor.follow(run)
@@ -359,7 +388,9 @@ async def test_a_reader_that_falls_behind_is_ended_with_a_clear_error(storage: S
         assert text.count(b"event: custom") < 100
 
 
-async def test_a_resumable_reader_that_falls_behind_gets_everything(storage: Storage) -> None:
+async def test_a_resumable_reader_that_falls_behind_gets_everything(
+    autojump_clock: MockClock, storage: Storage
+) -> None:
     async with bench(storage, subscriber_buffer=4) as b:
         script = [["sleep", 1], *[step for _ in range(50) for step in (["emit", 1], ["sleep", 1])]]
         run = await b.submit(new_run(T, *script, resumable=True))
@@ -389,7 +420,9 @@ async def test_replay_has_neither_gap_nor_double(b: Bench, after: str) -> None:
 # -- shutting down and coming back ---------------------------------------------------------
 
 
-async def test_shutdown_lets_the_step_finish_then_puts_the_run_back(storage: Storage) -> None:
+async def test_shutdown_lets_the_step_finish_then_puts_the_run_back(
+    autojump_clock: MockClock, storage: Storage
+) -> None:
     executor = ScriptedExecutor()
     async with bench(storage, executor, shutdown_grace=5) as b:
         submitted = await b.supervisor.submit(
@@ -422,7 +455,9 @@ async def test_shutdown_lets_the_step_finish_then_puts_the_run_back(storage: Sto
     assert executor.order()[-1] == queued.run_id
 
 
-async def test_shutdown_cancels_what_outlasts_the_grace(storage: Storage) -> None:
+async def test_shutdown_cancels_what_outlasts_the_grace(
+    autojump_clock: MockClock, storage: Storage
+) -> None:
     async with bench(storage, shutdown_grace=5) as b:
         run = await b.submit(new_run(T, ["sleep", 999]))
         await wait_all_tasks_blocked()
@@ -432,7 +467,9 @@ async def test_shutdown_cancels_what_outlasts_the_grace(storage: Storage) -> Non
         assert (await causes(b, run.run_id))[-1][2] == Cause.SHUTDOWN
 
 
-async def test_work_that_finishes_during_the_grace_is_kept(storage: Storage) -> None:
+async def test_work_that_finishes_during_the_grace_is_kept(
+    autojump_clock: MockClock, storage: Storage
+) -> None:
     async with bench(storage, shutdown_grace=5) as b:
         run = await b.submit(new_run(T, ["sleep", 3]))
         await wait_all_tasks_blocked()
@@ -440,7 +477,9 @@ async def test_work_that_finishes_during_the_grace_is_kept(storage: Storage) -> 
         assert await b.status(run.run_id) == "success"
 
 
-async def test_a_crash_is_recovered_and_given_up_after_too_many(storage: Storage) -> None:
+async def test_a_crash_is_recovered_and_given_up_after_too_many(
+    autojump_clock: MockClock, storage: Storage
+) -> None:
     executor = ScriptedExecutor()
     run_id = ""
     for attempt in (1, 2, 3):
