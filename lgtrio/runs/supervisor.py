@@ -329,10 +329,12 @@ class Supervisor:
         if run.status not in ACTIVE:
             return False
         handle = self._handles.get(run.run_id)
-        if run.status is RunStatus.PENDING and not (handle and handle.started):
-            with trio.move_on_after(_STORE_SECONDS, shield=True):
-                if await self._settle_pending(run, stop):
-                    return True
+        if not (handle and handle.started):
+            if run.status is RunStatus.PENDING:
+                with trio.move_on_after(_STORE_SECONDS, shield=True):
+                    if await self._settle_pending(run, stop):
+                        return True
+            # `run` may be out of date: a handle made for a run that has ended would never end.
             latest = await self.storage.get_run(run.run_id)
             if latest is None or latest.status not in ACTIVE:
                 return False

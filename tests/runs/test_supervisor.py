@@ -280,6 +280,7 @@ async def test_a_disconnect_interrupts_but_not_while_shutting_down(
     assert await b.status(run.run_id) == "interrupted"
     assert (await causes(b, run.run_id))[-1][2] == Cause.DISCONNECT
     other = await b.submit(new_run(T, ["sleep", 9]))
+    await wait_all_tasks_blocked()
     b.supervisor.stopping = True
     b.supervisor.disconnected(other.run_id)
     await wait_all_tasks_blocked()
@@ -401,7 +402,9 @@ async def test_a_resumable_reader_that_falls_behind_gets_everything(
 
 
 @pytest.mark.parametrize("after", ["-1", "0-7"])
-async def test_replay_has_neither_gap_nor_double(b: Bench, after: str) -> None:
+async def test_replay_has_neither_gap_nor_double(
+    autojump_clock: MockClock, b: Bench, after: str
+) -> None:
     script = [step for number in range(20) for step in (["emit", number], ["sleep", 1])]
     run = await b.submit(new_run(T, *script, resumable=True))
     await trio.sleep(9.5)
@@ -438,8 +441,7 @@ async def test_shutdown_lets_the_step_finish_then_puts_the_run_back(
         assert submitted.subscription is not None
         for subscription in (submitted.subscription, follower):
             with pytest.raises(StreamCut):
-                while True:
-                    await subscription.receive()
+                await read_all(subscription)
     run_id = submitted.run.run_id
     stored = await storage.get_run(run_id)
     assert stored is not None
