@@ -1,0 +1,167 @@
+"""The HTTP side on a real socket, over a real database in memory and a scripted executor."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import orjson
+import trio
+from attrs import define, field
+from runs.scripted import ScriptedExecutor
+
+from lgtrio.api.app import create_app
+from lgtrio.api.services import Services
+from lgtrio.api.serving import HttpServer, open_http
+from lgtrio.config import Settings
+from lgtrio.errors import NotFound
+from lgtrio.listen import bind_socket
+from lgtrio.runs.executor import RunSink, StateUpdated
+from lgtrio.runs.supervisor import RunOptions, Supervisor, open_supervisor
+from lgtrio.storage.interface import Storage
+from lgtrio.storage.sqlite import open_sqlite
+from lgtrio.wire.assistants import default_assistant
+from lgtrio.wire.times import now_iso
+
+GRAPHS = ("scripted", "other")
+Script = list[list[Any]]
+
+
+@define(eq=False)
+class GatedExecutor(ScriptedExecutor):
+    """One more step: `["gate", name]` waits until the test opens that gate."""
+
+    gates: dict[str, trio.Event] = field(factory=lambda: defaultdict(trio.Event))
+    reached: dict[str, trio.Event] = field(factory=lambda: defaultdict(trio.Event))
+
+    async def _do(self, step: str, args: list[Any], sink: RunSink, seen: list[Any]) -> None:
+        if step == "gate":
+            self.reached[args[0]].set()
+            await self.gates[args[0]].wait()
+        else:
+            await super()._do(step, args, sink, seen)
+
+
+@define(eq=False)
+class RecordingStates:
+    """Answers every state operation alike and remembers what it was asked."""
+
+    calls: list[tuple[str, dict[str, Any]]] = field(factory=list)
+    state: dict[str, Any] = field(factory=lambda: {"values": {"a": 1, "b": 2}, "next": ["n"]})
+    updated: StateUpdated = field(
+        factory=lambda: StateUpdated(
+            config=b'{"thread_id":"t","checkpoint_ns":"","checkpoint_id":"c1"}',
+            values=b'{"a":2}',
+            next=("n",),
+            interrupts=b"{}",
+        )
+    )
+    failure: Exception | None = None
+
+    def _note(self, name: str, **asked: Any) -> None:
+        self.calls.append((name, asked))
+        if self.failure is not None:
+            raise self.failure
+
+    async def get_state(self, thread_id: str, graph_id: str, **asked: Any) -> bytes:
+        self._note("get_state", graph_id=graph_id, **asked)
+        if (asked["checkpoint"] or {}).get("checkpoint_id") == "unknown":
+            raise NotFound(f"Thread {thread_id} has no checkpoint unknown")
+        return orjson.dumps(self.state)
+
+    async def get_history(self, thread_id: str, graph_id: str, **asked: Any) -> bytes:
+        self._note("get_history", thread_id=thread_id, graph_id=graph_id, **asked)
+        return orjson.dumps([self.state])
+
+    async def update_state(self, thread_id: str, graph_id: str, **asked: Any) -> StateUpdated:
+        self._note("update_state", thread_id=thread_id, graph_id=graph_id, **asked)
+        return self.updated
+
+
+@define(eq=False)
+class Live:
+    http: httpx.AsyncClient
+    server: HttpServer
+    port: int
+    storage: Storage
+    supervisor: Supervisor
+    executor: GatedExecutor
+    states: RecordingStates
+
+    async def thread(self, **body: Any) -> str:
+        answer = await self.http.post("/threads", json=body)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["thread_id"])
+
+    async def background(self, thread_id: str, *script: list[Any], **fields: Any) -> Any:
+        """Create a run, and hand out the Run as it was answered."""
+        answer = await self.http.post(f"/threads/{thread_id}/runs", json=run_body(script, **fields))
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def status(self, run_id: str) -> str | None:
+        run = await self.storage.get_run(run_id)
+        return None if run is None else str(run.status)
+
+    async def ended(self, run_id: str) -> str | None:
+        """The run's status once it is not active any more."""
+        await self.supervisor.wait_ended(run_id)
+        return await self.status(run_id)
+
+    async def connect(self) -> trio.SocketStream:
+        """A connection below HTTP, for what no HTTP client can be made to do."""
+        return await trio.open_tcp_stream("127.0.0.1", self.port)
+
+
+def run_body(script: Sequence[list[Any]] = (), **fields: Any) -> dict[str, Any]:
+    return {"assistant_id": "scripted", "input": list(script), **fields}
+
+
+def raw_post(path: str, body: dict[str, Any]) -> bytes:
+    """The bytes of a request."""
+    content = orjson.dumps(body)
+    head = f"POST {path} HTTP/1.1\r\nhost: here\r\ncontent-length: {len(content)}\r\n\r\n"
+    return head.encode() + content
+
+
+async def read_until(stream: trio.SocketStream, text: bytes) -> bytes:
+    """Everything up to and with the chunk that has `text`; fails if the stream ends before."""
+    seen = b""
+    while text not in seen:
+        chunk = await stream.receive_some()
+        assert chunk, f"the connection ended after {seen!r}"
+        seen += chunk
+    return seen
+
+
+async def read_to_end(stream: trio.SocketStream) -> bytes:
+    seen = b""
+    try:
+        async for chunk in stream:
+            seen += chunk
+    except trio.BrokenResourceError:
+        pass
+    return seen
+
+
+@asynccontextmanager
+async def live(*, heartbeat: float = 5.0, **options: Any) -> AsyncIterator[Live]:
+    executor, states = GatedExecutor(), RecordingStates()
+    with trio.fail_after(30):
+        async with (
+            open_sqlite(":memory:", inline=True) as storage,
+            open_supervisor(storage, executor, RunOptions(**options)) as supervisor,
+        ):
+            for graph in GRAPHS:
+                await storage.ensure_assistant(default_assistant(graph, None, now_iso()))
+            services = Services(storage, supervisor, states, GRAPHS, heartbeat)
+            with bind_socket(Settings(port=0)) as sock:
+                port = sock.getsockname()[1]
+                async with (
+                    open_http(create_app(services), sock) as server,
+                    httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http,
+                ):
+                    yield Live(http, server, port, storage, supervisor, executor, states)
