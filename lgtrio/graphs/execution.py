@@ -1,0 +1,228 @@
+"""One run on its graph loop, from the order to the outcome.
+
+Two asyncio tasks: one executes the graph, and only that one is ever cancelled, once. The other
+waits for it, lets everything the run has under way come to an end, closes the run's access to the
+database, reads what is stored and reports. So an end is reported whatever a cancel hit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any, Final
+
+import structlog
+from attrs import define, field
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphDrained, NodeCancelledError
+from langgraph.runtime import RunControl
+
+from lgtrio.graphs.failures import error_info
+from lgtrio.graphs.inputs import node_names, run_config, run_context, unknown_context
+from lgtrio.graphs.loader import LoadedGraph
+from lgtrio.graphs.outcomes import finished, from_snapshot
+from lgtrio.graphs.persistence import Graph, GraphDatabase, Persistence
+from lgtrio.graphs.resumption import starting_input
+from lgtrio.graphs.runtimes import execution_runtime
+from lgtrio.graphs.tap import StreamTap
+from lgtrio.graphs.threads import CALLS_OF_RUN, NodeThreads, SyncCalls
+from lgtrio.graphs.watch import node_of_context
+from lgtrio.runs.executor import ErrorInfo, GraphEnd, GraphOutcome, Part
+from lgtrio.storage.interface import RunRecord
+from lgtrio.wire.enums import StreamMode
+from lgtrio.wire.kwargs import RunKwargs
+
+log = structlog.get_logger(__name__)
+
+Report = Callable[["Part | GraphOutcome"], None]
+
+_LEFTOVERS: Final = 5.0
+"""Seconds that LangGraph's own exit gets when a cancel has hit it."""
+
+
+@define(eq=False)
+class Execution:
+    """Made on the Trio loop; `start` and `cancel` are orders to the graph loop; `fence`,
+    `outcome_from_storage` and the properties may be used from any thread."""
+
+    run: RunRecord
+    loaded: LoadedGraph
+    database: GraphDatabase
+    threads: NodeThreads
+    report: Report
+    """Called with parts and at last with the outcome, from any thread."""
+    kwargs: RunKwargs = field(init=False)
+    persistence: Persistence = field(init=False)
+    tap: StreamTap = field(init=False)
+    calls: SyncCalls = field(factory=lambda: SyncCalls(node_of_context), init=False)
+    control: RunControl = field(factory=RunControl, init=False)
+    _cancelled: bool = field(default=False, init=False)
+    _executing: asyncio.Task[None] | None = field(default=None, init=False)
+    _driving: asyncio.Task[None] | None = field(default=None, init=False)
+    _exits: list[asyncio.Task[Any]] = field(factory=list, init=False)
+    """LangGraph's own exit, where a cancel has hit it: it goes on by itself."""
+    _graph: Graph | None = field(default=None, init=False)
+    """With the run's persistence; None until a factory has made it."""
+    _end: GraphEnd = field(default=GraphEnd.CANCELLED, init=False)
+    _error: BaseException | None = field(default=None, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.kwargs = RunKwargs.from_json(self.run.kwargs)
+        self.persistence = self.database.for_run(self.run.run_id, self.kwargs.durability)
+        self.tap = StreamTap(
+            self.run.run_id,
+            frozenset(self.kwargs.stream_mode),
+            self.kwargs.subgraphs,
+            self.report,
+        )
+
+    # -- orders --------------------------------------------------------------------------
+
+    def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        context = copy_context()
+        context.run(CALLS_OF_RUN.set, self.calls)
+        self._executing = loop.create_task(self._execute(), context=context)
+        self._driving = loop.create_task(self._drive())
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        if self._executing is not None:
+            self._executing.cancel()
+
+    # -- from any thread -----------------------------------------------------------------
+
+    def fence(self) -> None:
+        """Close the run: whatever it still does is refused, and its threads are replaced."""
+        self.tap.closed = True
+        self.persistence.access.close()
+        self.threads.abandon(self.calls)
+
+    @property
+    def running(self) -> bool:
+        """Whether anything of the run is still executing, fenced or not."""
+        return not (self._driving is None or self._driving.done()) or bool(self.stuck_calls)
+
+    @property
+    def stuck_calls(self) -> list[str]:
+        """Nodes whose sync code is executing in a thread."""
+        return [node or "?" for node in self.threads.running(self.calls).values()]
+
+    def outcome_from_storage(self, end: GraphEnd, error: ErrorInfo | None) -> GraphOutcome:
+        """What is stored now, read on the calling thread, which it blocks."""
+        persistence = self.database.for_state()
+        graph = persistence.give_to(self._graph or self.loaded.sample)
+        if graph.checkpointer is False:
+            return GraphOutcome(end, None, error=error)
+        return from_snapshot(end, graph.get_state(self._thread_config()), error)
+
+    # -- executing -----------------------------------------------------------------------
+
+    async def _execute(self) -> None:
+        try:
+            await self._run_graph()
+            self._end = GraphEnd.FINISHED
+        except GraphDrained:
+            self._end = GraphEnd.DRAINED
+        except asyncio.CancelledError as error:
+            self._exits = [each for each in error.args if isinstance(each, asyncio.Task)]
+            if not self._cancelled:
+                self._failed(NodeCancelledError("?", "The graph cancelled itself"))
+        except BaseException as error:  # the user's code may raise anything, `SystemExit` too
+            self._failed(error)
+
+    def _failed(self, error: BaseException) -> None:
+        # After a cancel nobody can tell a failure from a node's way to react to it.
+        if not self._cancelled:
+            self._end = GraphEnd.FAILED
+            self._error = error
+
+    async def _run_graph(self) -> None:
+        schema = self.loaded.sample.context_schema
+        kwargs, store = self.kwargs, self.persistence.store
+        config = run_config(self.run, kwargs, unknown_context(schema, kwargs))
+        runtime = execution_runtime(store=store, context=kwargs.context)
+        async with self.loaded.open(config, runtime) as graph:
+            self._graph = self.persistence.give_to(graph)
+            context = run_context(graph.context_schema, kwargs)
+            given = await starting_input(self.run, kwargs, self._graph, config, self.persistence)
+            self.tap.attach(config, store)
+            await self._stream(self._graph, given, config, context)
+
+    async def _stream(self, graph: Graph, given: Any, config: RunnableConfig, context: Any) -> None:
+        """Execute to the end. The tap hears everything; only `events` come by iteration."""
+        options: dict[str, Any] = {
+            "context": context,
+            "stream_mode": [],
+            "interrupt_before": node_names(self.kwargs.interrupt_before),
+            "interrupt_after": node_names(self.kwargs.interrupt_after),
+            "control": self.control,
+        }
+        if graph.checkpointer is not False:
+            options["durability"] = self.kwargs.durability.value
+        if StreamMode.EVENTS in self.kwargs.stream_mode:
+            async for event in graph.astream_events(given, config, version="v2", **options):
+                self.tap.send_event(event)
+            return
+        async for _ in graph.astream(given, config, **options):
+            pass
+
+    # -- ending --------------------------------------------------------------------------
+
+    async def _drive(self) -> None:
+        assert self._executing is not None
+        await asyncio.wait([self._executing])
+        try:
+            await self._come_to_rest()
+            outcome = await self._outcome()
+        except BaseException as error:
+            log.exception("the end of a run could not be read", run_id=self.run.run_id)
+            outcome = GraphOutcome(GraphEnd.FAILED, None, error=error_info(error))
+        if self._error is not None:
+            log.warning("a run failed", run_id=self.run.run_id, exc_info=self._error)
+        self.report(outcome)
+
+    async def _come_to_rest(self) -> None:
+        """Let what the run has under way end, then close it and wait for its last write.
+
+        After a cancel a sync node may still be at work in its thread: it is waited for as long
+        as the Trio side has patience (then it fences the run without us).
+        """
+        if self._exits:
+            await asyncio.wait(self._exits, timeout=_LEFTOVERS)
+        if self._cancelled:
+            calls = self.threads.running(self.calls)
+            if calls:
+                await asyncio.wait([asyncio.wrap_future(call) for call in calls])
+        self.fence()
+        try:
+            await self.persistence.access.wait_drained()
+        except Exception as error:  # a write in the background: the run is not what it seems
+            self._end, self._error = GraphEnd.FAILED, self._error or error
+
+    async def _outcome(self) -> GraphOutcome:
+        if self._ran_through():
+            return finished(self.tap)
+        error = error_info(self._error) if self._error is not None else None
+        persistence = self.database.for_state()
+        graph = persistence.give_to(self._graph or self.loaded.sample)
+        if graph.checkpointer is False:
+            return GraphOutcome(self._end, self.tap.values_json(), error=error)
+        snapshot = await graph.aget_state(self._thread_config())
+        return from_snapshot(self._end, snapshot, error)
+
+    def _ran_through(self) -> bool:
+        """Whether the graph is known to have nothing left to do, without asking the database."""
+        graph = self._graph
+        return (
+            self._end is GraphEnd.FINISHED
+            and graph is not None
+            and self.tap.last_values is not None
+            and not self.tap.interrupted
+            and not (self.kwargs.interrupt_before or self.kwargs.interrupt_after)
+            and not (graph.interrupt_before_nodes or graph.interrupt_after_nodes)
+        )
+
+    def _thread_config(self) -> RunnableConfig:
+        return RunnableConfig(configurable={"thread_id": self.run.thread_id, "checkpoint_ns": ""})

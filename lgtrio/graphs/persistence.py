@@ -1,0 +1,58 @@
+"""What one run, or one state operation, stores through: closed together when it ends."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from attrs import frozen
+from langgraph.pregel import Pregel
+
+from lgtrio.graphs.access import DatabaseAccess
+from lgtrio.graphs.saver import RunSaver
+from lgtrio.graphs.store import RunStore
+from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter
+from lgtrio.storage.sqlite.engine import Engine
+from lgtrio.wire.enums import Durability
+
+Graph = Pregel[Any, Any, Any, Any]
+
+
+@frozen
+class Persistence:
+    """The saver and the store of one run, and the access to the database that both share."""
+
+    access: DatabaseAccess
+    saver: RunSaver
+    store: RunStore
+
+    def give_to(self, graph: Graph) -> Graph:
+        """The graph with this saver and store; shallow, since nothing else of it is changed."""
+        own = copy.copy(graph)
+        if own.checkpointer is not False:  # the author wants no checkpoints at all
+            own.checkpointer = self.saver
+        own.store = self.store
+        return own
+
+
+@frozen
+class GraphDatabase:
+    """Makes a `Persistence` for each run and state operation."""
+
+    writer: CheckpointWriter
+
+    @classmethod
+    def on(cls, engine: Engine) -> GraphDatabase:
+        return cls(CheckpointWriter(engine))
+
+    def for_run(self, run_id: str, durability: Durability) -> Persistence:
+        return self._make(run_id, durability)
+
+    def for_state(self) -> Persistence:
+        """For operations that belong to no run; each of their writes is durable on return."""
+        return self._make(None, Durability.SYNC)
+
+    def _make(self, run_id: str | None, durability: Durability) -> Persistence:
+        access = DatabaseAccess(self.writer, run_id or "")
+        saver = RunSaver(access, run_id=run_id, durability=durability)
+        return Persistence(access, saver, RunStore(access))

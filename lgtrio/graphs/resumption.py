@@ -1,0 +1,86 @@
+"""Where a run goes on that has been started before, and how a `resume` is never applied twice.
+
+A run that was cut off is started again with the same kwargs. If it has stored a checkpoint, it
+goes on from there with no input. If not, it starts over; what it may have done by then is kept by
+LangGraph as writes of tasks on the checkpoint it started from, and is not done again.
+
+A plain `resume` would be taken by whatever interrupt comes first. Named by the interrupt it was
+meant for, it cannot reach another one.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import Any, Final
+
+from attrs import evolve
+from langchain_core.runnables import RunnableConfig
+
+from lgtrio.graphs.inputs import run_input
+from lgtrio.graphs.persistence import Graph, Persistence
+from lgtrio.storage.interface import RunRecord
+from lgtrio.storage.sqlite.run_writes import has_task_writes
+from lgtrio.wire.kwargs import RunKwargs
+
+_INTERRUPT_ID: Final = re.compile(r"[0-9a-f]{32}")
+_FORK_KEYS: Final = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
+
+
+async def starting_input(
+    run: RunRecord,
+    kwargs: RunKwargs,
+    graph: Graph,
+    config: RunnableConfig,
+    persistence: Persistence,
+) -> Any:
+    """The input to start (again) with; None continues. A fork point that the run has left
+    behind is taken out of `config`."""
+    if run.attempt > 1 and await _has_checkpoint(run, persistence):
+        for key in _FORK_KEYS:
+            config["configurable"].pop(key, None)
+        return None
+    if kwargs.command is None or "resume" not in kwargs.command:
+        return run_input(kwargs)
+    return await _resuming_input(run, kwargs, graph, config, persistence)
+
+
+async def _has_checkpoint(run: RunRecord, persistence: Persistence) -> bool:
+    """Whether the thread's latest checkpoint is this run's: nobody else has run since."""
+    at = RunnableConfig(configurable={"thread_id": run.thread_id, "checkpoint_ns": ""})
+    latest = await persistence.saver.aget_tuple(at)
+    return latest is not None and latest.metadata.get("run_id") == run.run_id
+
+
+async def _resuming_input(
+    run: RunRecord,
+    kwargs: RunKwargs,
+    graph: Graph,
+    config: RunnableConfig,
+    persistence: Persistence,
+) -> Any:
+    assert kwargs.command is not None
+    answer = kwargs.command["resume"]
+    if "checkpoint_id" in config["configurable"]:
+        return run_input(kwargs)  # a fork asks anew, under new ids
+    snapshot = await graph.aget_state(config)
+    pending = [each.id for each in snapshot.interrupts]
+    if _names_interrupts(answer):
+        if run.attempt == 1:
+            return run_input(kwargs)
+        answers = {key: value for key, value in answer.items() if key in pending}
+        return _command(kwargs, answers) if answers else None
+    if run.attempt > 1:
+        wrote = partial(has_task_writes, run_id=run.run_id)
+        if persistence.access.read(wrote):
+            return None
+    return _command(kwargs, {pending[0]: answer}) if len(pending) == 1 else run_input(kwargs)
+
+
+def _names_interrupts(answer: Any) -> bool:
+    return isinstance(answer, dict) and bool(answer) and all(map(_INTERRUPT_ID.fullmatch, answer))
+
+
+def _command(kwargs: RunKwargs, answers: dict[str, Any]) -> Any:
+    assert kwargs.command is not None
+    return run_input(evolve(kwargs, command={**kwargs.command, "resume": answers}))

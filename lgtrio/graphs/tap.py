@@ -1,0 +1,195 @@
+"""Where a run's stream is taken from LangGraph: at the moment something is emitted.
+
+LangGraph lets a parent graph listen to its subgraphs through two entries of the config: a
+`StreamProtocol` that is called with everything emitted in the modes it names, and the `Runtime`
+whose `stream_writer` nodes get. We are that parent to the root graph. Compared with iterating
+over `astream`, every part is encoded before the node can change the object again, parts keep the
+order in which they came about, a custom chunk costs no wake-up of the graph's loop and no task
+(half the time in all), and the writer that a stuck node still holds can be closed.
+
+The two keys and the messages handler are private to LangGraph; its minor version is pinned for
+that, and `tests/graphs/test_tap.py` compares what comes out here with `astream`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+from attrs import define, field
+from langchain_core.runnables import RunnableConfig
+from langgraph._internal._constants import (
+    CONFIG_KEY_CHECKPOINT_NS,
+    CONFIG_KEY_RUNTIME,
+    CONFIG_KEY_STREAM,
+    INTERRUPT,
+    NS_SEP,
+)
+from langgraph.config import get_config
+from langgraph.pregel._messages import StreamMessagesHandler
+from langgraph.pregel.protocol import StreamChunk, StreamProtocol
+from langgraph.runtime import Runtime
+from langgraph.store.base import BaseStore
+from langgraph.types import StreamMode as GraphMode
+
+from lgtrio.errors import Fenced
+from lgtrio.graphs.encode import to_json
+from lgtrio.graphs.messages import MessageEvents
+from lgtrio.graphs.snapshots import checkpoint_of
+from lgtrio.runs.executor import Part
+from lgtrio.storage.interface import Json
+from lgtrio.wire.enums import StreamMode
+
+_DIRECT: Final[dict[StreamMode, GraphMode]] = {
+    StreamMode.VALUES: "values",
+    StreamMode.UPDATES: "updates",
+    StreamMode.TASKS: "tasks",
+    StreamMode.CHECKPOINTS: "checkpoints",
+    StreamMode.DEBUG: "debug",
+}
+"""Modes that the `StreamProtocol` sees. The others have ways of their own: `custom` the writer,
+messages a callback handler, `events` the caller's iteration over `astream_events`."""
+
+
+@define(eq=False)
+class StreamTap:
+    """Turns what one run emits into parts. May be called from any thread."""
+
+    run_id: str
+    modes: Collection[StreamMode]
+    subgraphs: bool
+    send: Callable[[Part], None]
+    last_values: Any = field(default=None, init=False)
+    """The latest state of the root graph, as emitted."""
+    interrupted: bool = field(default=False, init=False)
+    """A node of the root graph has asked something."""
+    closed: bool = field(default=False, init=False)
+    """The run has ended: nothing more is sent, and the writer raises."""
+    _values_json: Json | None = field(default=None, init=False)
+    """`last_values` encoded, when that was needed for a part anyway."""
+    _messages: MessageEvents = field(factory=MessageEvents, init=False)
+
+    def attach(self, config: RunnableConfig, store: BaseStore) -> None:
+        """Put the tap, and the store that goes the same way, into the config of a root graph."""
+        # `values` is always listened to: the last ones are the run's result.
+        modes: set[GraphMode] = {"values"}
+        modes |= {_DIRECT[mode] for mode in self.modes if mode in _DIRECT}
+        configurable = config["configurable"]
+        configurable[CONFIG_KEY_STREAM] = StreamProtocol(self._emitted, modes)
+        configurable[CONFIG_KEY_RUNTIME] = Runtime(store=store, stream_writer=self.write)
+        if StreamMode.MESSAGES in self.modes or StreamMode.MESSAGES_TUPLE in self.modes:
+            config["callbacks"] = [_MessagesHandler(self._message, self.subgraphs)]
+
+    def values_json(self) -> Json:
+        if self._values_json is None:
+            self._values_json = to_json(self.last_values)
+        return self._values_json
+
+    # -- called by LangGraph -------------------------------------------------------------
+
+    def write(self, chunk: Any) -> None:
+        """The `stream_writer` of the run's nodes.
+
+        Raises:
+            Fenced: the run has ended.
+        """
+        if self.closed:
+            raise Fenced(self.run_id)
+        if StreamMode.CUSTOM in self.modes:
+            task_ns: str = get_config()["configurable"][CONFIG_KEY_CHECKPOINT_NS]
+            self._send("custom", task_ns.rpartition(NS_SEP)[0], chunk)
+
+    def _emitted(self, chunk: StreamChunk) -> None:
+        namespace, mode, payload = chunk
+        if not namespace and mode == "values":
+            self._note_values(payload)
+            if StreamMode.VALUES in self.modes and not self.closed:
+                self.send(Part("values", "values", self.values_json()))
+            return
+        if mode == "values" and StreamMode.VALUES not in self.modes:
+            return
+        if mode == "debug":
+            payload = _debug_payload(payload)
+        self._send(mode, NS_SEP.join(namespace), payload)
+
+    def _message(self, chunk: StreamChunk) -> None:
+        namespace, _, (message, metadata) = chunk
+        if StreamMode.MESSAGES_TUPLE in self.modes:
+            data = (message, metadata)
+            self._send("messages", NS_SEP.join(namespace), data, asked_as="messages-tuple")
+            return
+        if namespace and not self.subgraphs:
+            return
+        for event, made in self._messages.take(message, metadata):
+            self._send("messages", "", made, event=event)
+
+    # -- sending -------------------------------------------------------------------------
+
+    def send_event(self, record: object) -> None:
+        """A record of `astream_events`."""
+        self._send("events", "", record)
+
+    def _send(
+        self,
+        mode: str,
+        namespace: str,
+        data: object,
+        *,
+        asked_as: str | None = None,
+        event: str | None = None,
+    ) -> None:
+        if self.closed or (namespace and not self.subgraphs):
+            return
+        name = event or mode
+        if namespace:
+            name = f"{name}{NS_SEP}{namespace}"
+        self.send(Part(asked_as or mode, name, to_json(data)))
+
+    def _note_values(self, payload: Any) -> None:
+        self.last_values = payload
+        self._values_json = None
+        if isinstance(payload, dict) and INTERRUPT in payload:
+            self.interrupted = True
+
+
+class _MessagesHandler(StreamMessagesHandler):
+    """Streams messages as LangGraph's own handler does, straight to the tap.
+
+    LangGraph takes handlers that do not want subgraphs away from a root graph, since they could
+    only be an outer graph's. Ours is put there on purpose: it says what it wants once the root
+    has started.
+    """
+
+    def __init__(self, emit: Callable[[StreamChunk], None], subgraphs: bool) -> None:
+        super().__init__(emit, subgraphs=True, parent_ns=())
+        self._wanted = subgraphs
+
+    def on_chain_start(self, *args: Any, parent_run_id: Any = None, **kwargs: Any) -> Any:
+        if parent_run_id is None:
+            self.subgraphs = self._wanted
+        return super().on_chain_start(*args, parent_run_id=parent_run_id, **kwargs)
+
+
+# -- the mode `debug` --------------------------------------------------------------------
+
+
+def _debug_payload(record: dict[str, Any]) -> dict[str, Any]:
+    """Name the checkpoints in a `checkpoint` record as thread states do."""
+    if record["type"] != "checkpoint":
+        return record
+    payload = record["payload"]
+    named = {
+        **payload,
+        "checkpoint": checkpoint_of(payload["config"]),
+        "parent_checkpoint": checkpoint_of(payload["parent_config"]),
+        "tasks": [_debug_task(task) for task in payload["tasks"]],
+    }
+    return {**record, "payload": named}
+
+
+def _debug_task(task: dict[str, Any]) -> dict[str, Any]:
+    state = task.get("state")
+    if not isinstance(state, dict):
+        return task
+    kept = {name: value for name, value in task.items() if name != "state"}
+    return {**kept, "checkpoint": checkpoint_of(state)}
