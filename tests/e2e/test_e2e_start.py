@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-from langgraph_sdk import get_sync_client
 
 from lgtrio.welcome import lines_to_try
+from support.sdk import open_sdk
 from support.server import (
     Server,
     clean_environment,
@@ -40,6 +40,12 @@ def demo(folder: Path) -> Iterator[Server]:
     yield server
     assert server.stop() == 0
     assert "Traceback" not in server.log.tail()
+
+
+@pytest.fixture
+def client(demo: Server) -> Iterator[Any]:
+    with open_sdk("sync", demo.url) as client:
+        yield client
 
 
 def lgtrio(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -70,10 +76,8 @@ def test_its_data_is_in_the_current_folder_and_not_for_git(demo: Server, folder:
     assert "*" in (folder / ".lgtrio" / ".gitignore").read_text().split()
 
 
-def test_every_demo_graph_runs(demo: Server) -> None:
-    client = get_sync_client(url=demo.url)
+def test_every_demo_graph_runs(client: Any) -> None:
     answer = client.runs.wait(None, "chat", input=QUESTION)
-    assert isinstance(answer, dict)
     assert "42" in answer["messages"][-1]["content"]
     for graph in DEMO_GRAPHS:
         assistant = client.assistants.get(
@@ -82,12 +86,11 @@ def test_every_demo_graph_runs(demo: Server) -> None:
         assert assistant["description"], f"{graph} says what it is"
 
 
-def test_approval_asks_and_goes_on(demo: Server) -> None:
-    client = get_sync_client(url=demo.url)
+def test_approval_asks_and_goes_on(client: Any) -> None:
     thread_id = client.threads.create()["thread_id"]
-    asked: Any = client.runs.wait(thread_id, "approval", input={"to": "ada@example.test"})
+    asked = client.runs.wait(thread_id, "approval", input={"to": "ada@example.test"})
     assert asked["__interrupt__"]
-    done: Any = client.runs.wait(thread_id, "approval", command={"resume": True})
+    done = client.runs.wait(thread_id, "approval", command={"resume": True})
     assert "ada@example.test" in done["sent"]
     assert client.threads.get(thread_id)["status"] == "idle"
 
