@@ -160,12 +160,13 @@ class _Loading:
         if module is None:
             return None
         if not hasattr(module, spec.variable):
-            self._add(spec, f"there is no `{spec.variable}` in it{candidates(module)}", module)
+            missing = f"there is no `{spec.variable}` in {module.__file__}{candidates(module)}"
+            self._declared(spec, missing)
             return None
         try:
             loaded = await self._build(spec, getattr(module, spec.variable))
         except NotAGraph as error:
-            self._add(spec, f"`{spec.variable}` {error}", module)
+            self._made(spec, f"`{spec.variable}` {error}", module)
             return None
         except (Exception, SystemExit) as error:  # the user's code may raise anything
             self._failed(spec, error)
@@ -175,8 +176,7 @@ class _Loading:
 
     async def _module(self, spec: GraphSpec) -> ModuleType | None:
         if spec.file is not None and not spec.file.is_file():
-            missing = f"graph {spec.graph_id!r}: there is no file {spec.file}"
-            self.problems.append(Problem(missing, spec.declared.file, spec.declared.line))
+            self._declared(spec, f"there is no file {spec.file}")
             return None
         source = str(spec.file or spec.module)
         again = source in self.modules
@@ -214,7 +214,7 @@ class _Loading:
         folders = [Path(each) for each in self.config.search_path]
         if spec.file is not None:
             folders.append(spec.file.parent)
-        file, line = user_place(error, folders) or (spec.file or spec.declared.file, None)
+        file, line = user_place(error, folders) or (spec.declared.file, spec.declared.line)
         lines = str(error).strip().splitlines() or [""]
         message = f"graph {spec.graph_id!r}: {type(error).__name__}: {lines[0]}".rstrip(": ")
         if isinstance(error, ModuleNotFoundError):
@@ -223,11 +223,19 @@ class _Loading:
         shown = user_traceback(error) if with_traceback else None
         self.problems.append(Problem(message, file, line, traceback=shown))
 
-    def _add(self, spec: GraphSpec, message: str, module: ModuleType) -> None:
-        """A problem with the variable: points at the line where it is made."""
-        file = spec.file or (Path(module.__file__) if module.__file__ else None)
-        line = None if file is None else line_of(file, spec.variable)
+    def _declared(self, spec: GraphSpec, message: str) -> None:
+        """A problem that points at the entry in langgraph.json."""
+        file, line = spec.declared.file, spec.declared.line
         self.problems.append(Problem(f"graph {spec.graph_id!r}: {message}", file, line))
+
+    def _made(self, spec: GraphSpec, message: str, module: ModuleType) -> None:
+        """A problem that points at the line where the variable is made."""
+        file = Path(module.__file__) if module.__file__ else None
+        line = line_of(file, spec.variable) if file else None
+        if line is None:  # it comes from elsewhere, through `import *` or `globals()`
+            self._declared(spec, message)
+        else:
+            self.problems.append(Problem(f"graph {spec.graph_id!r}: {message}", file, line))
 
 
 def _import(spec: GraphSpec) -> ModuleType:

@@ -241,7 +241,7 @@ def test_check_reports_every_problem_with_file_and_line(folder: Path) -> None:
     for place in (
         "langgraph.json:9: graph 'form' is './good.py'; it must be",
         "LGTRIO_PORT is 'high'; it must be a whole number",
-        "good.py: graph 'lost': there is no `grph` in it; graphs in it: graph",
+        f"langgraph.json:4: graph 'lost': there is no `grph` in {folder / 'good.py'}; graphs in",
         "syntax.py:2: graph 'syntax': SyntaxError: expected ':'",
         "raises.py:2: graph 'raises': RuntimeError: no key",
         "wrong.py:3: graph 'wrong': `graph` is of the type int; it must be a compiled graph",

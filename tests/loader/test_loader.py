@@ -228,17 +228,36 @@ def test_a_module_sees_the_loop_its_graph_will_run_on(project: Project) -> None:
         ("def thing(): yield graph", 12, "`thing` is a generator function; put @contextlib"),
         ("async def thing(): yield 1", 12, "`thing` is a generator function; put @contextlib"),
         ("class thing: ...", 12, "`thing` is of the type type; it must be"),
-        ("thin = 1", None, "there is no `thing` in it; graphs in it: graph"),
     ],
 )
 def test_a_variable_that_is_no_graph(
-    project: Project, source: str, line: int | None, message: str
+    project: Project, source: str, line: int, message: str
 ) -> None:
     project.write("agent.py", ECHO + source + "\n")
     [problem] = project.problems({"a": "./agent.py:thing"})
     assert str(problem.file).endswith("agent.py")
     assert problem.line == line
     assert problem.message.startswith(f"graph 'a': {message}")
+
+
+def test_a_variable_that_is_not_there_points_at_langgraph_json(project: Project) -> None:
+    file = project.write("agent.py", ECHO)
+    [problem] = project.problems({"a": "./agent.py:grap"})
+    assert str(problem) == (
+        f"langgraph.json:1: graph 'a': there is no `grap` in {file}; graphs in it: graph"
+    )
+
+
+def test_a_bad_variable_from_elsewhere_points_at_langgraph_json(project: Project) -> None:
+    project.write("agent.py", "globals()['thing'] = 3\n")
+    [problem] = project.problems({"a": "./agent.py:thing"})
+    assert str(problem).startswith("langgraph.json:1: graph 'a': `thing` is of the type int")
+
+
+def test_a_module_that_is_not_there_points_at_langgraph_json(project: Project) -> None:
+    [problem] = project.problems({"a": "no_such_module.here:graph"})
+    assert problem.place == "langgraph.json:1"
+    assert "No module named 'no_such_module'" in problem.message
 
 
 def test_a_factory_that_fails_shows_its_own_frames(project: Project) -> None:
