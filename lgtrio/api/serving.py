@@ -19,6 +19,7 @@ import trio
 from attrs import define, field
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
+from hypercorn.events import Closed, Event
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState
@@ -38,6 +39,18 @@ def _config() -> Config:
     # As a logger and not as a name, so that Hypercorn adds no handler of its own.
     config.errorlog = logging.getLogger("hypercorn.error")
     return config
+
+
+class _Connection(TCPServer):
+    """Closes also when told to by a request that is being cancelled: Hypercorn reports the end
+    of an answer as a disconnect first, and would then never get round to closing."""
+
+    async def protocol_send(self, event: Event) -> None:
+        if not isinstance(event, Closed):
+            return await super().protocol_send(event)
+        with trio.move_on_after(_LINGER_SECONDS, shield=True):
+            await super().protocol_send(event)
+        return None
 
 
 @define(eq=False)
@@ -69,7 +82,8 @@ class HttpServer:
         self._streams.add(stream)
         state = ConnectionState({})
         try:
-            await TCPServer(self._app, self._config, self._context, state, stream)  # type: ignore[arg-type]  # it takes plain sockets too
+            # It takes plain sockets too.
+            await _Connection(self._app, self._config, self._context, state, stream)  # type: ignore[arg-type]
         except Exception:
             # The boundary of one connection: whatever broke in it must not end the others.
             log.exception("a connection failed")

@@ -11,7 +11,6 @@ import httpx
 import orjson
 import trio
 from attrs import define, field
-from runs.scripted import ScriptedExecutor
 
 from lgtrio.api.app import create_app
 from lgtrio.api.services import Services
@@ -25,6 +24,7 @@ from lgtrio.storage.interface import Storage
 from lgtrio.storage.sqlite import open_sqlite
 from lgtrio.wire.assistants import default_assistant
 from lgtrio.wire.times import now_iso
+from runs.scripted import ScriptedExecutor
 
 GRAPHS = ("scripted", "other")
 Script = list[list[Any]]
