@@ -281,7 +281,8 @@ class Storage(Protocol):
             decide: pure; called inside the transaction with the thread's active runs,
                 oldest first.
             thread: created if the thread does not exist; None means it must exist.
-            claim: the caller holds a worker place for this run.
+            claim: the caller holds a worker place for this run; it is RUNNING at once if it
+                is the one that `claim_next` would take.
 
         Raises:
             NotFound: no such thread and `thread` is None.
@@ -289,7 +290,10 @@ class Storage(Protocol):
         """
 
     async def claim_next(self, thread_id: str) -> RunRecord | None:
-        """Move the thread's oldest PENDING run that may start now to RUNNING.
+        """Move the thread's next PENDING run to RUNNING.
+
+        Next is a run that a restart has cut off, so that no other comes between its steps, else
+        the oldest one whose delay is over: a delayed run does not block those behind it.
 
         The one door into RUNNING beside `create_run(claim=True)`. Adds 1 to `attempt`,
         writes `graph_id` and `assistant_id` into the thread's metadata and `thread_config`
@@ -297,7 +301,7 @@ class Storage(Protocol):
 
         Returns:
             The run as stored after the change, or None if the thread has a running run, or
-            nothing pending, or its oldest pending run is still delayed.
+            nothing pending, or only runs that are still delayed.
         """
 
     async def finish_run(
@@ -349,7 +353,10 @@ class Storage(Protocol):
         """Newest first."""
 
     async def claimable(self, *, limit: int = 1000) -> Sequence[Claimable]:
-        """The oldest pending run of each thread that has none running; oldest first."""
+        """The next run of each thread that has none running, oldest first.
+
+        Next as in `claim_next`; where all of a thread are delayed, the one that is due first.
+        """
 
     async def recover(self, *, max_attempts: int) -> Recovered:
         """Put right what the last process left RUNNING; called once, before HTTP listens."""

@@ -1,8 +1,30 @@
-"""Crash tests: kill this very process when it reaches a named point. Off unless asked for."""
+"""Crash tests: kill this very process when it reaches a named point. Off unless asked for.
+
+| point | the process dies |
+|---|---|
+| `before-op:<name>` | inside the transaction, before this write has changed anything |
+| `after-op:<name>` | inside the transaction, after it: nothing of the batch is stored |
+| `before-commit` | between the last write of a batch and its commit |
+| `after-commit` | when the batch is stored, before anybody has been told |
+
+A write has the name of its method in `storage.interface.Storage`; what the graph side writes is
+named by its saver and store. So the moments that matter most for a run are
+
+| moment | point |
+|---|---|
+| after the insert of a run | `after-op:create_run` |
+| stored, but the client has no answer | `after-commit` |
+| between the last checkpoint and the status | `before-op:finish_run` |
+| in the commit | `before-commit` |
+| during recovery | `before-op:recover`, `after-op:recover` |
+
+A name that no write has is a point that is never reached.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Mapping
@@ -13,6 +35,8 @@ from attrs import define, field
 from lgtrio.errors import SettingsError
 
 VARIABLE: Final = "LGTRIO_FAULT"
+
+_POINT: Final = re.compile(r"(before|after)-(commit|op:\w+)")
 
 
 @define(eq=False)
@@ -41,9 +65,6 @@ def faults_from_environment(
 ) -> Callable[[str], None] | None:
     """The fault hook that `LGTRIO_FAULT=<point>[:<n>]` asks for, None where it is not set.
 
-    Points: `before-op:<method>`, `after-op:<method>` (inside the transaction), `before-commit`,
-    `after-commit`; methods are those of `storage.interface.Storage`.
-
     Raises:
         SettingsError: the value has another form.
     """
@@ -53,6 +74,9 @@ def faults_from_environment(
     point, _, last = value.rpartition(":")
     if not last.isdecimal():
         point, last = value, "1"
-    if not point.startswith(("before-", "after-")) or int(last) < 1:
-        raise SettingsError(f"{VARIABLE} must be <point> or <point>:<n>, got {value!r}.")
+    if not _POINT.fullmatch(point) or int(last) < 1:
+        raise SettingsError(
+            f"{VARIABLE} must be <point> or <point>:<n>, where a point is before-op:<name>,"
+            f" after-op:<name>, before-commit or after-commit; got {value!r}."
+        )
     return KillAt(point, int(last))
