@@ -50,8 +50,9 @@ class Log:
     """Everything a server process has printed, line by line, while it runs."""
 
     lines: list[str] = field(factory=list)
+    ended: bool = False
+    """The process has closed its output."""
     _changed: threading.Condition = field(factory=threading.Condition)
-    _ended: bool = False
 
     def feed(self, stream: Iterable[str]) -> None:
         """Read to the end of the stream; the body of the reader thread."""
@@ -60,7 +61,7 @@ class Log:
                 self.lines.append(line.rstrip("\n"))
                 self._changed.notify_all()
         with self._changed:
-            self._ended = True
+            self.ended = True
             self._changed.notify_all()
 
     def wait_for(self, predicate: Any, *, seconds: float) -> Any:
@@ -74,7 +75,7 @@ class Log:
                         return found
                 seen = len(self.lines)
                 left = end - time.monotonic()
-                if self._ended or left <= 0:
+                if self.ended or left <= 0:
                     return None
                 self._changed.wait(left)
 
@@ -259,9 +260,8 @@ def wait_until_listening(server: Server) -> None:
     """Set `server.url` from the log line that announces it."""
     url = server.log.wait_for(_announced_url, seconds=START_SECONDS)
     if url is None:
-        alive = server.alive
+        reason = "ended at start" if server.log.ended else f"is silent after {START_SECONDS} s"
         server.kill()
-        reason = f"did not listen within {START_SECONDS} s" if alive else "ended at start"
         raise ServerFailed(f"The server {reason}:\n{server.log.tail()}")
     server.url = url
 
