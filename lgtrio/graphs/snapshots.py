@@ -17,7 +17,9 @@ def thread_state(snapshot: StateSnapshot) -> dict[str, Any]:
         "values": snapshot.values,
         "next": snapshot.next,
         "tasks": [_task(task) for task in snapshot.tasks],
-        "metadata": snapshot.metadata,
+        # LangGraph keeps the thread's id out of the metadata that it stores
+        "metadata": snapshot.metadata
+        and {**snapshot.metadata, "thread_id": snapshot.config["configurable"]["thread_id"]},
         "created_at": snapshot.created_at,
         "checkpoint": checkpoint,
         "parent_checkpoint": parent,

@@ -1,28 +1,27 @@
 """Says which node blocks a graph loop, and for how long.
 
 A daemon thread asks each loop for a sign of life. A loop that does not give one is inside a node
-that does not await; LangGraph's own frame below that node says which one, and of which run.
+that does not await; the context of the step it is at says which one, and of which run.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextvars import Context
 from types import FrameType
-from typing import Any, Final
 
 import structlog
 from attrs import define, field, frozen
+from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
 from lgtrio.graphs.loops import GraphLoop
 
 log = structlog.get_logger(__name__)
-
-_EXECUTES_A_NODE: Final = frozenset({"arun_with_retry", "run_with_retry"})
-"""Functions of `langgraph.pregel._retry` whose local `task` is the node's task."""
 
 
 @frozen
@@ -35,10 +34,8 @@ class Blocker:
 
 
 def node_of_context() -> str | None:
-    """The node that the calling task, or thread of a task, executes."""
-    config = var_child_runnable_config.get()
-    node = (config or {}).get("metadata", {}).get("langgraph_node")
-    return node if isinstance(node, str) else None
+    """The node that the calling task executes."""
+    return _node_of(var_child_runnable_config.get())
 
 
 def find_blocker(frame: FrameType) -> Blocker:
@@ -46,23 +43,34 @@ def find_blocker(frame: FrameType) -> Blocker:
     Args:
         frame: the innermost frame of a loop's thread.
     """
+    config = _config_of_step(frame)
+    run_id = (config or {}).get("configurable", {}).get("run_id")
     place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-    run_id = None
-    nodes: list[str] = []
+    return Blocker(None if run_id is None else str(run_id), _node_of(config), place)
+
+
+def _config_of_step(frame: FrameType) -> RunnableConfig | None:
+    """The config in the context of the step that a loop's thread is executing.
+
+    Nodes run in tasks of their own, so LangGraph's frames are not below the node's. But the
+    loop's own is, with the handle of the step, and that has the task's context.
+    """
     outer: FrameType | None = frame
     while outer is not None:
-        if outer.f_code.co_name in _EXECUTES_A_NODE:
-            task: Any = outer.f_locals.get("task")
-            nodes.insert(0, str(getattr(task, "name", "?")))
-            run_id = run_id or _run_of(task)
+        handle = outer.f_locals.get("self")
+        if isinstance(handle, asyncio.Handle):
+            context: Context = handle._context  # type: ignore[attr-defined]
+            return context.get(var_child_runnable_config)
         outer = outer.f_back
-    return Blocker(run_id, ":".join(nodes) or None, place)
+    return None
 
 
-def _run_of(task: Any) -> str | None:
-    config = getattr(task, "config", None) or {}
-    run_id = config.get("configurable", {}).get("run_id")
-    return None if run_id is None else str(run_id)
+def _node_of(config: RunnableConfig | None) -> str | None:
+    namespace = (config or {}).get("metadata", {}).get("langgraph_checkpoint_ns")
+    if not isinstance(namespace, str):
+        return None
+    names = (part.partition(":")[0] for part in namespace.split("|"))
+    return ":".join(name for name in names if not name.isdigit())
 
 
 @define(eq=False)
