@@ -8,10 +8,10 @@ from pathlib import Path
 
 from attrs import frozen
 
-from lgtrio.config import read_settings, unknown_variables
 from lgtrio.errors import SettingsError
 from lgtrio.langgraph_json import LanggraphConfig, examine_langgraph_json
 from lgtrio.problems import Problem
+from lgtrio.settings_sources import read_settings, unknown_variables
 
 
 @frozen

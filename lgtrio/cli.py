@@ -18,20 +18,11 @@ import structlog
 
 from lgtrio._version import __version__
 from lgtrio.check import check
-from lgtrio.config import (
-    Command,
-    Settings,
-    default_text,
-    definition_of,
-    locate_config,
-    option_of,
-    read_settings,
-    setting_fields,
-    unknown_variables,
-)
+from lgtrio.config import Settings, default_text, definition_of, option_of, setting_fields
 from lgtrio.errors import LgtrioError
 from lgtrio.langgraph_json import LanggraphConfig, read_langgraph_json
 from lgtrio.log import configure_logging
+from lgtrio.settings_sources import Command, locate_config, read_settings, unknown_variables
 
 log = structlog.get_logger(__name__)
 

@@ -21,57 +21,9 @@ from dotenv.parser import parse_stream
 
 from lgtrio.errors import SettingsError
 from lgtrio.json_lines import JsonLines, json_lines
+from lgtrio.langgraph_keys import key_mistakes, key_warnings, kind_of, unknown_keys
 from lgtrio.problems import Problem
 from lgtrio.settings_kinds import home_expanded
-
-_USED: Final = frozenset({"$schema", "graphs", "dependencies", "env"})
-
-_BUILD_ONLY: Final = frozenset(
-    {
-        "python_version",
-        "node_version",
-        "api_version",
-        "base_image",
-        "image_distro",
-        "internal_docker_tag",
-        "pip_config_file",
-        "pip_installer",
-        "dockerfile_lines",
-        "keep_pkg_tools",
-        "source",
-    }
-)
-"""They describe a container image; a running server has no use for them."""
-
-_LATER: Final = frozenset(
-    {
-        ("ui",),
-        ("ui_config",),
-        ("webhooks",),
-        ("store", "ttl"),
-        ("checkpointer", "ttl"),
-        ("checkpointer", "serde"),
-        ("http", "configurable_headers"),
-        ("http", "logging_headers"),
-        ("http", "middleware_order"),
-        ("http", "enable_custom_route_auth"),
-    }
-)
-"""Not built yet; without them the server does less, and nothing it should not."""
-
-_REFUSED: Final[Mapping[tuple[str, ...], str]] = {
-    ("auth",): "the API would be open to everybody who reaches it",
-    ("encryption",): "data would be stored unencrypted",
-    ("http", "app"): "your routes and middleware would be missing",
-    ("http", "cors"): "web pages of any origin would be let in",
-    ("http", "mount_prefix"): "the API would be at other addresses than asked for",
-    ("store", "index"): "searches would silently not be semantic",
-    ("store", "path"): "items would be kept in another store than asked for",
-    ("checkpointer", "path"): "checkpoints would be kept elsewhere than asked for",
-}
-"""Not built yet, with what would happen if they were silently ignored."""
-
-_SECTIONS: Final = frozenset({path[0] for path in (*_LATER, *_REFUSED) if len(path) > 1})
 
 _JAVASCRIPT: Final = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs")
 _PACKAGE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -183,7 +135,7 @@ class _Reader:
             name = ".".join(map(str, where))
             self.problems.append(Problem(f"`{name}` is there twice", self.path, line))
         if not isinstance(data, dict):
-            self._problem((), f"must be a JSON object, not {_kind(data)}")
+            self._problem((), f"must be a JSON object, not {kind_of(data)}")
             return LanggraphConfig(self.path, {})
         data = {key: value for key, value in data.items() if value is not None}
         self._other_keys(data)
@@ -202,7 +154,7 @@ class _Reader:
     def _graphs(self, data: Any) -> dict[str, GraphSpec]:
         example = '"graphs": {"agent": "./agent.py:graph"}'
         if not isinstance(data, dict):
-            found = "is missing" if data is None else f"must be an object, not {_kind(data)}"
+            found = "is missing" if data is None else f"must be an object, not {kind_of(data)}"
             self._problem(("graphs",), f"`graphs` {found}; for example {example}")
             return {}
         if not data:
@@ -214,7 +166,9 @@ class _Reader:
         where = ("graphs", graph_id)
         description = None
         if isinstance(entry, dict):
-            self._unknown(set(entry) - {"path", "description"}, f"graphs.{graph_id}")
+            self.warnings += unknown_keys(
+                set(entry) - {"path", "description"}, f"`graphs.{graph_id}` of langgraph.json"
+            )
             description = entry.get("description")
             entry = entry.get("path")
         if not graph_id.strip():
@@ -260,7 +214,7 @@ class _Reader:
     # -- dependencies ------------------------------------------------------------------
     def _dependencies(self, data: Any) -> list[Path]:
         if not isinstance(data, list):
-            self._problem(("dependencies",), f"`dependencies` must be a list, not {_kind(data)}")
+            self._problem(("dependencies",), f"`dependencies` must be a list, not {kind_of(data)}")
             return []
         found = [self._dependency(index, entry) for index, entry in enumerate(data)]
         return [folder for folder in found if folder is not None]
@@ -298,7 +252,7 @@ class _Reader:
             self._problem(
                 ("env",),
                 "`env` must be an object of variables or the path of a .env"
-                f" file, not {_kind(data)}",
+                f" file, not {kind_of(data)}",
             )
             return {}
         return {name: str(value) for name, value in data.items() if self._is_variable(name, value)}
@@ -307,7 +261,7 @@ class _Reader:
         """Numbers are taken as their text: `"TIMEOUT": 60` is clear enough."""
         if isinstance(value, str | int | float) and not isinstance(value, bool):
             return True
-        self._problem(("env", name), f"`env.{name}` must be a string, not {_kind(value)}")
+        self._problem(("env", name), f"`env.{name}` must be a string, not {kind_of(value)}")
         return False
 
     def _env_file(self, file: Path) -> dict[str, str]:
@@ -327,55 +281,9 @@ class _Reader:
 
     # -- everything else ---------------------------------------------------------------
     def _other_keys(self, data: dict[str, Any]) -> None:
-        for key in sorted(_SECTIONS & set(data)):
-            if not isinstance(data[key], dict):
-                self._problem((key,), f"`{key}` must be an object, not {_kind(data[key])}")
-        paths = [*((key,) for key in data), *_paths_below(data)]
-        unsaid = [path for path in paths if path[0] not in _USED]
-        for path in unsaid:
-            self._refuse(path, data)
-        self._ignored(unsaid)
-        self._unknown({".".join(path) for path in unsaid if not _is_known(path)}, None)
-
-    def _refuse(self, path: tuple[str, ...], data: dict[str, Any]) -> None:
-        name = ".".join(path)
-        reason = _REFUSED.get(path)
-        if path[0] == "http" and path[-1].startswith("disable_") and data["http"][path[1]] is True:
-            reason = "routes that should be closed would be open"
-        if reason is not None:
-            self._problem(
-                path,
-                f"`{name}` is not supported yet, and ignoring it would be"
-                f" dangerous: {reason}. Remove it to start all the same",
-            )
-
-    def _ignored(self, paths: Sequence[tuple[str, ...]]) -> None:
-        build = sorted(path[0] for path in paths if path[0] in _BUILD_ONLY and len(path) == 1)
-        later = sorted(".".join(path) for path in paths if path in _LATER)
-        if build:
-            self.warnings.append("Only for building images, ignored: " + ", ".join(build))
-        if later:
-            self.warnings.append("Not supported yet, ignored: " + ", ".join(later))
-
-    def _unknown(self, names: set[str], inside: str | None) -> None:
-        if names:
-            place = f"`{inside}` of langgraph.json" if inside else "langgraph.json"
-            self.warnings.append(f"Unknown keys in {place}, ignored: " + ", ".join(sorted(names)))
-
-
-def _paths_below(data: dict[str, Any]) -> list[tuple[str, ...]]:
-    sections = [key for key in data if key in _SECTIONS and isinstance(data[key], dict)]
-    return [
-        (key, name) for key in sections for name, value in data[key].items() if value is not None
-    ]
-
-
-def _is_known(path: tuple[str, ...]) -> bool:
-    if path in _REFUSED or path in _LATER or path[0] in _BUILD_ONLY:
-        return True
-    return path in {(key,) for key in _SECTIONS} or (
-        path[0] == "http" and path[-1].startswith("disable_")
-    )
+        for path, message in key_mistakes(data):
+            self._problem(path, message)
+        self.warnings += key_warnings(data)
 
 
 def _has_src_layout(folder: Path) -> bool:
@@ -383,8 +291,3 @@ def _has_src_layout(folder: Path) -> bool:
     is_project = (folder / "pyproject.toml").is_file() or (folder / "setup.py").is_file()
     source = folder / "src"
     return is_project and source.is_dir() and not (source / "__init__.py").exists()
-
-
-def _kind(value: Any) -> str:
-    names = {bool: "a boolean", str: "a string", list: "a list", dict: "an object"}
-    return "null" if value is None else names.get(type(value), "a number")

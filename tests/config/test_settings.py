@@ -13,15 +13,13 @@ from hypothesis import strategies as st
 from lgtrio.config import (
     DEMO_CONFIG,
     Settings,
-    locate_config,
     option_of,
-    read_settings,
     setting_fields,
-    unknown_variables,
     variable_of,
 )
 from lgtrio.errors import SettingsError
 from lgtrio.settings_kinds import seconds, seconds_or_none, whole_number
+from lgtrio.settings_sources import locate_config, read_settings, unknown_variables
 
 
 def read(
