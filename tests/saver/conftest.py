@@ -1,3 +1,5 @@
 """Every test has a database file of its own."""
 
-from support.savers import database as database
+from support.savers import database
+
+__all__ = ["database"]
