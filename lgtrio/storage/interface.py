@@ -287,6 +287,7 @@ class Storage(Protocol):
         Raises:
             NotFound: no such thread and `thread` is None.
             ThreadBusy: `decide` rejected; nothing was stored.
+            AlreadyExists: the run's id is taken.
         """
 
     async def claim_next(self, thread_id: str) -> RunRecord | None:

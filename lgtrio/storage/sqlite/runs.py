@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from lgtrio.errors import IllegalTransition, InternalError
+from lgtrio.errors import AlreadyExists, IllegalTransition, InternalError
 from lgtrio.storage.interface import Cause, Claimable, Json, NewRun, RunRecord
 from lgtrio.storage.sqlite import journal
 from lgtrio.storage.sqlite.checkpoints import delete_run_rows
@@ -129,12 +129,17 @@ def _record(row: Sequence[Any]) -> RunRecord:
 
 
 def insert(tx: Tx, new: NewRun, *, actor: str | None) -> RunRecord:
-    """A new PENDING run, with the first line of its journal."""
-    tx.execute(
+    """A new PENDING run, with the first line of its journal.
+
+    Raises:
+        AlreadyExists: the id is taken.
+    """
+    inserted = tx.execute(
         "INSERT INTO runs (run_id, thread_id, assistant_id, graph_id, status,"
         " multitask_strategy, metadata, attempt, temporary, resumable, not_before, created_at,"
         " updated_at, thread_config)"
-        " VALUES (?, ?, ?, ?, 'pending', ?, CAST(? AS TEXT), 0, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, 'pending', ?, CAST(? AS TEXT), 0, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT DO NOTHING",
         (
             new.run_id,
             new.thread_id,
@@ -150,6 +155,8 @@ def insert(tx: Tx, new: NewRun, *, actor: str | None) -> RunRecord:
             new.thread_config,
         ),
     )
+    if not inserted:
+        raise AlreadyExists(f"Run with ID {new.run_id} already exists")
     tx.execute("INSERT INTO run_kwargs (run_id, kwargs) VALUES (?, ?)", (new.run_id, new.kwargs))
     journal.append(
         tx,
