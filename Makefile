@@ -40,7 +40,7 @@ lint: $(STAMPS)/lint
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
 
 storm: $(STAMPS)/test
-	@exec $(BIN)/python -m pytest tests/crash --storm-kills 60 --storm-seconds 600 --timeout 900 $(ARGS)
+	@exec $(BIN)/python -m pytest tests/crash --storm-kills 60 --storm-seconds 600 $(ARGS)
 
 bench: $(STAMPS)/bench
 	@exec $(BIN)/python -m bench $(ARGS)

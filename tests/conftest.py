@@ -23,21 +23,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("lgtrio")
     group.addoption("--base-url", help="run the end-to-end tests against this server")
     group.addoption("--storm-kills", type=int, default=20, help="kills of the SIGKILL storm")
-    group.addoption("--storm-seconds", type=float, default=90, help="upper bound of the storm")
-    group.addoption("--storm-seed", type=int, default=20261122)
+    group.addoption("--storm-seconds", type=float, default=180, help="its upper bound")
+    group.addoption("--storm-seed", type=int, default=20261122, help="the same kills again")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "deviates(why): asserts a deliberate difference (spec 12)")
+    config.addinivalue_line("markers", "storm: takes as long as --storm-seconds says")
     config.addinivalue_line("markers", "complains(*patterns): log errors that the test provokes")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--base-url"):
-        return
     for item in items:
+        if item.get_closest_marker("storm"):
+            item.add_marker(pytest.mark.timeout(config.getoption("--storm-seconds") + 120))
         mark = item.get_closest_marker("deviates")
-        if mark is not None:
+        if mark is not None and config.getoption("--base-url"):
             item.add_marker(pytest.mark.skip(reason=f"deliberate difference: {mark.args[0]}"))
 
 

@@ -75,7 +75,7 @@ def plan(seed: int) -> Iterator[Kill]:
         choose.shuffle(points)
         for point in points:
             times = 1 if point in AT_START else choose.randint(1, 8)
-            yield Kill(point, times, choose.uniform(0.05, 0.7))
+            yield Kill(point, times, choose.uniform(0.05, 1.0))
 
 
 @define
@@ -101,6 +101,10 @@ class Storm:
     @property
     def kills(self) -> int:
         return self.reached.total()
+
+    def resumed(self) -> int:
+        """How many runs were started more than once."""
+        return sum(starts > 1 for starts in self._starts().values())
 
     def blow(self, kills: int, seconds: float) -> None:
         """Kill the server `kills` times, at most for `seconds`; check after each restart."""
@@ -204,10 +208,7 @@ class Storm:
     def _check_effects(self, statuses: Mapping[str, str]) -> None:
         """No node ran more often than its run was started, none at all after the success."""
         lines = Counter(lines_of(self.file))
-        starts = {
-            run_id: sum(now == "running" for _, now in changes)
-            for run_id, changes in journal(self.database).items()
-        }
+        starts = self._starts()
         for run_id, status in statuses.items():
             counts = [lines[f"{run_id} {node}"] for node in NODES]
             assert max(counts) <= starts[run_id], f"{run_id} {counts} in {starts[run_id]} starts"
@@ -216,6 +217,13 @@ class Storm:
                 assert self._effects.setdefault(run_id, sum(counts)) == sum(counts), (
                     f"{run_id} was executed again after it had succeeded"
                 )
+
+    def _starts(self) -> dict[str, int]:
+        """Run id to how often it was started."""
+        return {
+            run_id: sum(now == "running" for _, now in changes)
+            for run_id, changes in journal(self.database).items()
+        }
 
     def _check_by_http(self, server: Server, threads: Iterable[str]) -> None:
         """State and history can be read, and say the same as each other."""
