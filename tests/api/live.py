@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 import httpx
@@ -36,6 +36,15 @@ class GatedExecutor(ScriptedExecutor):
 
     gates: dict[str, trio.Event] = field(factory=lambda: defaultdict(trio.Event))
     reached: dict[str, trio.Event] = field(factory=lambda: defaultdict(trio.Event))
+    hurries: bool = False
+    """A drain finds all gates open and every step quick: runs finish instead of stopping."""
+
+    def request_drain(self, run_id: str) -> None:
+        if not self.hurries:
+            super().request_drain(run_id)
+            return
+        for name in self.reached:
+            self.gates[name].set()
 
     async def _do(self, step: str, args: list[Any], sink: RunSink, seen: list[Any]) -> None:
         if step == "gate":
@@ -81,6 +90,12 @@ class RecordingStates:
         return self.updated
 
 
+class Sockets(list[trio.SocketStream]):
+    def close(self) -> None:
+        for stream in self:
+            stream.socket.close()
+
+
 @define(eq=False)
 class Live:
     http: httpx.AsyncClient
@@ -90,6 +105,7 @@ class Live:
     supervisor: Supervisor
     executor: GatedExecutor
     states: RecordingStates
+    sockets: Sockets
 
     async def thread(self, **body: Any) -> str:
         answer = await self.http.post("/threads", json=body)
@@ -112,8 +128,11 @@ class Live:
         return await self.status(run_id)
 
     async def connect(self) -> trio.SocketStream:
-        """A connection below HTTP, for what no HTTP client can be made to do."""
-        return await trio.open_tcp_stream("127.0.0.1", self.port)
+        """A connection below HTTP, for what no HTTP client can be made to do; closed after the
+        server has ended."""
+        stream = await trio.open_tcp_stream("127.0.0.1", self.port)
+        self.sockets.append(stream)
+        return stream
 
 
 def run_body(script: Sequence[list[Any]] = (), **fields: Any) -> dict[str, Any]:
@@ -158,10 +177,10 @@ async def live(*, heartbeat: float = 5.0, **options: Any) -> AsyncIterator[Live]
             for graph in GRAPHS:
                 await storage.ensure_assistant(default_assistant(graph, None, now_iso()))
             services = Services(storage, supervisor, states, GRAPHS, heartbeat)
-            with bind_socket(Settings(port=0)) as sock:
+            with bind_socket(Settings(port=0)) as sock, closing(Sockets()) as sockets:
                 port = sock.getsockname()[1]
                 async with (
                     open_http(create_app(services), sock) as server,
                     httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http,
                 ):
-                    yield Live(http, server, port, storage, supervisor, executor, states)
+                    yield Live(http, server, port, storage, supervisor, executor, states, sockets)
