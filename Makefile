@@ -21,7 +21,7 @@ help:
 	@echo "make serve   start the server with the demo graphs on http://127.0.0.1:2024"
 	@echo "make test    run the whole test suite"
 	@echo "make lint    formatter, linters and type checkers"
-	@echo "make storm   the long SIGKILL storm (at least 50 kills)"
+	@echo "make storm   the long SIGKILL storm (60 kills)"
 	@echo "make bench   the benchmarks of bench/, as JSON"
 	@echo "make clean   remove the environments and caches"
 	@echo 'Any target takes ARGS, as in: make serve ARGS="--port 0"'
@@ -40,7 +40,7 @@ lint: $(STAMPS)/lint
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
 
 storm: $(STAMPS)/test
-	@exec $(BIN)/python -m pytest tests/crash --storm-kills 60 --storm-seconds 600 $(ARGS)
+	@exec $(BIN)/python -m pytest -s tests/crash --storm-kills 60 --storm-seconds 600 $(ARGS)
 
 bench: $(STAMPS)/bench
 	@exec $(BIN)/python -m bench $(ARGS)
