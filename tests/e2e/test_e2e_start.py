@@ -61,9 +61,8 @@ def lgtrio(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_what_it_prints_can_be_pasted(demo: Server, folder: Path) -> None:
-    printed = "\n".join(demo.log.lines)
     for line in lines_to_try(demo.url, DEMO_GRAPHS):
-        assert line in printed
+        assert demo.log.wait_for(lambda printed, line=line: line in printed, seconds=5)
         done = subprocess.run(
             ["bash", "-c", line], capture_output=True, text=True, timeout=60, cwd=folder, check=True
         )
