@@ -48,8 +48,21 @@ def open_writer(path: str, synchronous: Synchronous) -> sqlite3.Connection:
 
     Foreign keys stay off: every delete is spelled out in its operation, and a look-up of the
     parent for each stream frame and checkpoint would be paid on the hottest path.
+
+    Raises:
+        StorageError: it is no SQLite database; StorageUnavailable: it cannot be opened.
     """
     connection = _connect(path)
+    try:
+        _set_up_writer(connection, synchronous)
+    except sqlite3.Error as error:
+        connection.close()
+        failed = translate(error)
+        raise type(failed)(f"The database {path} cannot be used: {error}.") from error
+    return connection
+
+
+def _set_up_writer(connection: sqlite3.Connection, synchronous: Synchronous) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     # A checkpoint copies the log into the file and waits for the disk; every 16 MiB of log
@@ -57,7 +70,6 @@ def open_writer(path: str, synchronous: Synchronous) -> sqlite3.Connection:
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
     connection.execute("PRAGMA journal_size_limit = 67108864")
     connection.execute("PRAGMA cache_size = -32768")
-    return connection
 
 
 def _open_reader(path: str) -> sqlite3.Connection:

@@ -25,7 +25,7 @@ async def migrate(engine: Engine, migrations: Sequence[Migration] = MIGRATIONS) 
 
     Raises:
         StorageError: the file is not ours, or newer than this code, or the SQLite library is
-            too old. Nothing was changed.
+            too old. No table was changed.
     """
     check_library(sqlite3.sqlite_version_info)
     version = engine.read(partial(_version, newest=len(migrations), path=engine.path))
