@@ -87,8 +87,9 @@ class Execution:
         self._driving = loop.create_task(self._drive())
 
     def cancel(self) -> None:
-        self._cancelled = True
-        if self._executing is not None:
+        """Takes effect once: LangGraph's way out must not be cancelled again."""
+        if not self._cancelled and self._executing is not None:
+            self._cancelled = True
             self._executing.cancel()
 
     # -- from any thread -----------------------------------------------------------------

@@ -12,6 +12,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from typing import Any, Final, Generic, ParamSpec, TypeVar
 
 import outcome
@@ -100,6 +101,8 @@ class GraphLoop:
                 log.warning("a graph tried to end the process", error=repr(error))
             except BaseException as error:  # the loop is broken: reported, and replaced
                 self.on_death(error)
+                with suppress(Exception):  # what can still be given back, is
+                    self.asyncio_loop.close()
                 return
         self._wind_up()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ from lgtrio.wire.enums import MultitaskStrategy, RunStatus, StreamMode
 from lgtrio.wire.kwargs import RunKwargs
 
 GRAPHS = Path(__file__).parents[1] / "support" / "graphs" / "langgraph.json"
+ODD_GRAPHS = Path(__file__).parent / "odd_graphs.json"
 
 
 @define(eq=False)
@@ -70,14 +72,20 @@ class Client:
         run = options.pop("run", None) or record(graph_id, given, **options)
         return await self.side.executor.execute(run, sink or Recorder())
 
-    def counts(self) -> tuple[int, int]:
-        """Stored checkpoints and writes."""
+    def rows(self) -> tuple[int, ...]:
+        """How many checkpoints, writes and store items there are."""
         return self.storage.engine.read(
             lambda connection: tuple(
                 connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-                for table in ("checkpoints", "checkpoint_writes")
+                for table in ("checkpoints", "checkpoint_writes", "store_items")
             )
         )
+
+    async def quiet(self) -> None:
+        """Return when no task is left on the graph loops and the database has nothing to do."""
+        for slot in set(self.side.executor.slots.values()):
+            await slot.call(_no_other_task)
+        await self.storage.engine.write(lambda _: None, name="barrier")
 
     async def state(self, graph_id: str, thread_id: str, **options: Any) -> Any:
         return orjson.loads(await self.side.states.get_state(thread_id, graph_id, **options))
@@ -127,13 +135,22 @@ def again(run: RunRecord) -> RunRecord:
 
 @asynccontextmanager
 async def open_client(
-    folder: Path, config: LanggraphConfig, **settings: Any
+    folder: Path,
+    config: LanggraphConfig,
+    *,
+    faults: Callable[[str], None] | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Client]:
     async with (
-        open_sqlite(folder / "graphs.db") as storage,
+        open_sqlite(folder / "graphs.db", faults=faults) as storage,
         open_graph_side(config, storage.engine, Settings(**settings)) as side,
     ):
         yield Client(side, storage)
 
 
 Open = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+async def _no_other_task() -> None:
+    while len(asyncio.all_tasks()) > 1:
+        await asyncio.sleep(0.001)

@@ -1,0 +1,79 @@
+"""Nodes that block: a thread of their own for each sync one, a line in the log for the others."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import orjson
+import pytest
+import trio
+from structlog.testing import capture_logs
+
+from graph_client import Open, Recorder, record
+from lgtrio.runs.executor import GraphEnd
+from odd_graphs import Gate
+
+
+async def test_sleeping_sync_nodes_do_not_wait_for_one_another(open_graphs: Open):
+    async with open_graphs() as client:
+        start = trio.current_time()
+        with trio.fail_after(15):
+            async with trio.open_nursery() as nursery:
+                for _ in range(100):
+                    nursery.start_soon(client.run, "sleeps_in_thread", {"seconds": 1})
+        # One after the other takes 100 s; with asyncio's own threads, on two cores, 17 s.
+        assert trio.current_time() - start >= 1
+
+
+async def test_a_stuck_thread_is_replaced(open_odd: Open, gate: Gate, held_input: dict):
+    async with open_odd(cancel_grace=0.05, n_jobs_per_worker=1) as client:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.run, "held", held_input)
+            await trio.to_thread.run_sync(gate.reached.wait)
+            nursery.cancel_scope.cancel()
+        assert len(client.side.executor.stuck) == 1
+        with trio.fail_after(10):
+            assert (await client.run("three", {})).end is GraphEnd.FINISHED
+
+
+@pytest.mark.parametrize("graph", ["sleeps_in_async", "burns_cpu"])
+async def test_the_log_names_run_and_node(open_graphs: Open, graph: str):
+    async with open_graphs(blocked_after=0.1) as client:
+        run = record(graph, {"seconds": 0.6})
+        with capture_logs() as logs:
+            await client.run(graph, run=run)
+            await client.quiet()
+            with trio.fail_after(5):
+                while not any("free again" in line["event"] for line in logs):
+                    await trio.sleep(0.01)
+    blocks, free = (line for line in logs if line.get("run_id") == run.run_id)
+    node = "sleeping_node" if graph == "sleeps_in_async" else "burning_node"
+    assert blocks["node"] == free["node"] == node
+    assert 0.1 <= blocks["blocked_for"] < free["blocked_for"]
+    assert "blocking.py:" in blocks["place"]
+
+
+async def test_with_two_loops_a_blocked_one_stalls_only_its_own_graphs(
+    open_odd: Open, gate: Gate, held_input: dict
+):
+    async with open_odd(graph_loops=2) as client:
+        slots = client.side.executor.slots
+        elsewhere = [name for name in slots if slots[name] is not slots["blocked"]]
+        assert "three" in elsewhere, "the graphs are dealt out in turn"
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.run, "blocked", held_input)
+            await trio.to_thread.run_sync(gate.reached.wait)
+            with trio.fail_after(10):
+                assert (await client.run("three", {})).end is GraphEnd.FINISHED
+            gate.opened.set()
+
+
+async def test_parts_arrive_while_the_loop_is_blocked(open_odd: Open, gate: Gate, held_input: dict):
+    async with open_odd() as client:
+        sink = Recorder()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(client.run, "blocked", held_input, sink=sink))
+            await trio.to_thread.run_sync(gate.reached.wait)
+            await sink.until_parts(1)
+            gate.opened.set()
+    assert orjson.loads(sink.seen[-1].data)["log"] == ["blocked"]

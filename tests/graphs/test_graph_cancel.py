@@ -1,0 +1,167 @@
+"""Cancelling: it crosses once, its end is awaited, and nothing is written after the end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+
+import orjson
+import pytest
+import trio
+import trio.testing
+from structlog.testing import capture_logs
+
+from graph_client import Client, Open, Recorder, record
+from lgtrio.runs.executor import GraphEnd
+from odd_graphs import Gate
+
+SLOW = 0.004
+"""Seconds that each database operation takes with slow storage."""
+
+
+async def _cancel_at(client: Client, step: int, durability: str) -> tuple[GraphEnd, bool]:
+    """Run `three` and cancel it in the `step`-th round of its loop.
+
+    Returns:
+        How it ended, and whether the cancel came before that.
+    """
+    executor = client.side.executor
+    run = record("three", {}, durability=durability)
+    sink = Recorder()
+    token = trio.lowlevel.current_trio_token()
+    cancelled = False
+    with trio.CancelScope() as scope:
+
+        def count_down(rounds: int) -> None:
+            nonlocal cancelled
+            if sink.outcome is not None:
+                return
+            if rounds:
+                asyncio.get_running_loop().call_soon(count_down, rounds - 1)
+            else:
+                cancelled = True
+                # At once on the loop, and on the way that a client's cancel takes.
+                executor._active[run.run_id].execution.cancel()
+                token.run_sync_soon(scope.cancel)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.side.executor.execute, run, sink)
+            await trio.testing.wait_all_tasks_blocked()
+            executor.slots["three"].post(partial(count_down, step))
+    assert sink.outcome is not None
+    at_the_end = client.rows()
+    await client.quiet()
+    assert client.rows() == at_the_end, f"written after the end, cancelled in round {step}"
+    values = (await client.state("three", run.thread_id))["values"]
+    if sink.outcome.values is not None:
+        assert orjson.loads(sink.outcome.values) == values
+    return sink.outcome.end, cancelled
+
+
+@pytest.mark.parametrize("slow", [False, True])
+@pytest.mark.parametrize("durability", ["async", "sync", "exit"])
+async def test_nothing_is_written_after_the_end(open_odd: Open, durability: str, slow: bool):
+    def hold(point: str) -> None:
+        if slow and point.startswith("before-op"):
+            time.sleep(SLOW)
+
+    ends: list[GraphEnd] = []
+    async with open_odd(faults=hold) as client:
+        step, cancelled = 0, True
+        while cancelled:
+            end, cancelled = await _cancel_at(client, step, durability)
+            ends.append(end)
+            # With slow storage there are thousands of rounds in which nothing happens.
+            step = max(step + 1, int(step * 1.15))
+    assert GraphEnd.CANCELLED in ends
+    assert ends[-1] is GraphEnd.FINISHED
+    assert set(ends) <= {GraphEnd.CANCELLED, GraphEnd.FINISHED}
+
+
+async def _cancel_when_held(client: Client, graph: str, given: dict, gate: Gate) -> Recorder:
+    sink = Recorder()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(partial(client.run, graph, given, sink=sink))
+        await trio.to_thread.run_sync(gate.reached.wait)
+        nursery.cancel_scope.cancel()
+    assert sink.outcome is not None, "Cancelled left before the run had ended"
+    return sink
+
+
+async def test_a_sync_node_that_goes_on_is_fenced(open_odd: Open, gate: Gate, held_input: dict):
+    async with open_odd(cancel_grace=0.1) as client:
+        sink = await _cancel_when_held(client, "held", held_input, gate)
+        assert sink.outcome.end is GraphEnd.ABANDONED
+        assert sink.outcome.next == ("held_in_thread",)
+        assert orjson.loads(sink.outcome.values)["log"] == ["quick"]
+        (stuck,) = client.side.executor.stuck
+        assert list(stuck.nodes) == ["held_in_thread"]
+
+        before = client.rows()
+        gate.opened.set()
+        await trio.to_thread.run_sync(gate.ended.wait)
+        errors = {what: type(error).__name__ for what, error in gate.errors.items()}
+        assert errors == {"subgraph": "Fenced", "put": "Fenced", "write": "Fenced"}
+        await client.quiet()
+        assert client.rows() == before
+        assert client.side.executor.stuck == []
+
+
+async def test_a_sync_node_that_ends_in_time_is_waited_for(
+    open_odd: Open, gate: Gate, held_input: dict
+):
+    """Within the grace time it may still store what it has done."""
+    async with open_odd(cancel_grace=20) as client:
+        sink = Recorder()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(client.run, "held", held_input, sink=sink))
+            await trio.to_thread.run_sync(gate.reached.wait)
+            nursery.cancel_scope.cancel()
+            with trio.CancelScope(shield=True):
+                await trio.testing.wait_all_tasks_blocked()
+                assert sink.outcome is None
+            gate.opened.set()
+    assert sink.outcome.end is GraphEnd.CANCELLED
+    assert gate.errors["put"] is None
+
+
+async def test_a_node_that_swallows_the_cancel_is_closed(
+    open_odd: Open, gate: Gate, held_input: dict
+):
+    async with open_odd(cancel_grace=0.1) as client:
+        with capture_logs() as logs:
+            sink = await _cancel_when_held(client, "deaf", held_input, gate)
+        assert sink.outcome.end is GraphEnd.ABANDONED
+        assert gate.errors == {"cancelled": None}, "the cancel arrived, and once"
+        assert sink.outcome.next == ("swallows",)
+        assert any("did not stop" in line["event"] for line in logs)
+        (stuck,) = client.side.executor.stuck
+        before = client.rows()
+        gate.opened.set()
+        await client.quiet()
+        assert client.rows() == before, "the step after the deaf node was stored"
+        assert client.side.executor.stuck == []
+
+
+async def test_a_blocked_loop_cannot_hold_up_a_cancel(open_odd: Open, gate: Gate, held_input: dict):
+    """Neither the fence nor reading what is left needs the loop."""
+    async with open_odd(cancel_grace=0.1) as client:
+        with trio.fail_after(10):
+            sink = await _cancel_when_held(client, "blocked", held_input, gate)
+        assert sink.outcome.end is GraphEnd.ABANDONED
+        assert not gate.ended.is_set()
+        gate.opened.set()
+        await client.quiet()
+
+
+async def test_cancelled_before_it_is_executed(open_odd: Open):
+    async with open_odd() as client:
+        sink = Recorder()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await client.run("three", {}, sink=sink)
+        assert sink.outcome.end is GraphEnd.CANCELLED
+        before = client.rows()
+        await client.quiet()
+        assert client.rows() == before
