@@ -24,10 +24,10 @@ from support.database import (
 from support.server import (
     GRAPHS,
     Server,
+    comes_up,
     running,
     serve_arguments,
     start_process,
-    wait_until_listening,
 )
 from support.waiting import eventually, lines_of
 
@@ -130,8 +130,7 @@ class Storm:
     def _die_under_load(self, kill: Kill, seed: int) -> None:
         server = self._launch(kill)
         try:
-            wait_until_listening(server)
-            if not self._settles(server):
+            if not (comes_up(server) and self._settles(server)):
                 # What the last server left to do has reached the point before any client came.
                 self._died_at_point(server, kill)
                 return

@@ -257,13 +257,28 @@ def start(
 
 
 def wait_until_listening(server: Server) -> None:
-    """Set `server.url` from the log line that announces it."""
+    """Set `server.url`.
+
+    Raises:
+        ServerFailed: it ended or stayed silent; the message has its log.
+    """
+    if not comes_up(server):
+        server.wait()
+        raise ServerFailed(f"The server ended at start:\n{server.log.tail()}")
+
+
+def comes_up(server: Server) -> bool:
+    """Wait for the line that announces the URL, and set `server.url`; False if it ended before.
+
+    Raises:
+        ServerFailed: it stayed silent; it has been killed.
+    """
     url = server.log.wait_for(_announced_url, seconds=START_SECONDS)
-    if url is None:
-        reason = "ended at start" if server.log.ended else f"is silent after {START_SECONDS} s"
+    if url is None and not server.log.ended:
         server.kill()
-        raise ServerFailed(f"The server {reason}:\n{server.log.tail()}")
-    server.url = url
+        raise ServerFailed(f"silent for {START_SECONDS} s:\n{server.log.tail()}")
+    server.url = url or ""
+    return url is not None
 
 
 def _announced_url(line: str) -> str | None:
