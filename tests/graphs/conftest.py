@@ -30,7 +30,7 @@ def open_odd(tmp_path: Path) -> Iterator[Open]:
 
 @pytest.fixture
 def gate(request: pytest.FixtureRequest) -> Iterator[Gate]:
-    """The gate of the test's run: pass `{"name": gate_name}` as input."""
+    """The gate that the test's run stops at."""
     gate = GATES[request.node.name] = Gate()
     yield gate
     gate.opened.set()  # no thread stays behind
@@ -39,4 +39,6 @@ def gate(request: pytest.FixtureRequest) -> Iterator[Gate]:
 
 @pytest.fixture
 def held_input(request: pytest.FixtureRequest, gate: Gate) -> dict[str, str]:
+    """What makes a graph stop at the gate."""
+    assert GATES[request.node.name] is gate
     return {"name": request.node.name}

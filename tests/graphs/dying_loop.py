@@ -7,8 +7,8 @@ from pathlib import Path
 
 import orjson
 import trio
-
 from graph_client import ODD_GRAPHS, open_client
+
 from lgtrio.langgraph_json import read_langgraph_json
 
 

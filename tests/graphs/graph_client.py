@@ -1,4 +1,4 @@
-"""The graph side over a real database file, and a client of it that is neither HTTP nor supervisor."""
+"""The graph side over a real database file, and a client of it in the supervisor's place."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Client:
     async def quiet(self) -> None:
         """Return when no task is left on the graph loops and the database has nothing to do."""
         for slot in set(self.side.executor.slots.values()):
-            await slot.call(_no_other_task)
+            await slot.call(no_other_task)
         await self.storage.engine.write(lambda _: None, name="barrier")
 
     async def state(self, graph_id: str, thread_id: str, **options: Any) -> Any:
@@ -151,6 +151,6 @@ async def open_client(
 Open = Callable[..., AbstractAsyncContextManager[Client]]
 
 
-async def _no_other_task() -> None:
-    while len(asyncio.all_tasks()) > 1:
+async def no_other_task() -> None:
+    while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - there is nothing that would tell
         await asyncio.sleep(0.001)

@@ -7,11 +7,11 @@ from functools import partial
 import orjson
 import pytest
 import trio
+from graph_client import Open, Recorder, record
+from odd_graphs import Gate
 from structlog.testing import capture_logs
 
-from graph_client import Open, Recorder, record
 from lgtrio.runs.executor import GraphEnd
-from odd_graphs import Gate
 
 
 async def test_sleeping_sync_nodes_do_not_wait_for_one_another(open_graphs: Open):

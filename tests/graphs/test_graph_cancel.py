@@ -10,11 +10,11 @@ import orjson
 import pytest
 import trio
 import trio.testing
+from graph_client import Client, Open, Recorder, record
+from odd_graphs import Gate
 from structlog.testing import capture_logs
 
-from graph_client import Client, Open, Recorder, record
 from lgtrio.runs.executor import GraphEnd
-from odd_graphs import Gate
 
 SLOW = 0.004
 """Seconds that each database operation takes with slow storage."""
@@ -136,7 +136,7 @@ async def test_a_node_that_swallows_the_cancel_is_closed(
         assert gate.errors == {"cancelled": None}, "the cancel arrived, and once"
         assert sink.outcome.next == ("swallows",)
         assert any("did not stop" in line["event"] for line in logs)
-        (stuck,) = client.side.executor.stuck
+        assert len(client.side.executor.stuck) == 1
         before = client.rows()
         gate.opened.set()
         await client.quiet()

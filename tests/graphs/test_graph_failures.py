@@ -10,8 +10,8 @@ from pathlib import Path
 import orjson
 import pytest
 import trio
-
 from graph_client import Open, Recorder
+
 from lgtrio.graphs.failures import MASKED
 from lgtrio.runs.executor import ErrorInfo, GraphEnd
 

@@ -13,9 +13,9 @@ import orjson
 import pytest
 import trio
 import trio.testing
+from graph_client import Client, Open, Recorder, no_other_task, record
 from langgraph.checkpoint.memory import InMemorySaver
 
-from graph_client import Client, Open, Recorder, record
 from lgtrio.graphs.encode import to_json
 
 DIRECT = ["values", "updates", "custom", "tasks", "checkpoints"]
@@ -179,12 +179,7 @@ async def test_one_wake_up_brings_everything_that_is_waiting(open_graphs: Open):
             nursery.start_soon(client.side.executor.execute, run, sink)
             await trio.testing.wait_all_tasks_blocked()
             # Hold the Trio loop until the graph has done all its work.
-            finished = asyncio.run_coroutine_threadsafe(_only_this_task(), slot.loop.asyncio_loop)
+            finished = asyncio.run_coroutine_threadsafe(no_other_task(), slot.loop.asyncio_loop)
             finished.result(20)
     assert sum(batches) == 500
     assert len(batches) <= 3
-
-
-async def _only_this_task() -> None:
-    while len(asyncio.all_tasks()) > 1:
-        await asyncio.sleep(0.001)
