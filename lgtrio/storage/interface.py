@@ -290,7 +290,10 @@ class Storage(Protocol):
             AlreadyExists: the run's id is taken.
         """
 
-    async def claim_next(self, thread_id: str) -> RunRecord | None:
+    async def next_run(self, thread_id: str) -> RunRecord | None:
+        """The run that `claim_next` would take, or None as there; changes nothing."""
+
+    async def claim_next(self, thread_id: str, *, only: str | None = None) -> RunRecord | None:
         """Move the thread's next PENDING run to RUNNING.
 
         Next is a run that a restart has cut off, so that no other comes between its steps, else
@@ -300,9 +303,12 @@ class Storage(Protocol):
         writes `graph_id` and `assistant_id` into the thread's metadata and `thread_config`
         into its config (remembering what was there, for `rollback_run`).
 
+        Args:
+            only: claim it only if it is the run of this id.
+
         Returns:
             The run as stored after the change, or None if the thread has a running run, or
-            nothing pending, or only runs that are still delayed.
+            nothing pending, or only runs that are still delayed, or not `only`.
         """
 
     async def finish_run(
@@ -376,7 +382,7 @@ class Storage(Protocol):
     async def journal(
         self, *, run_id: str | None = None, thread_id: str | None = None, limit: int = 1000
     ) -> Sequence[JournalLine]:
-        """Oldest first."""
+        """The newest `limit` lines that match, the oldest of them first."""
 
 
 # -- the graph side's view: called from asyncio loops and sync node threads -------------------

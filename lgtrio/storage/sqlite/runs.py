@@ -12,7 +12,7 @@ from lgtrio.errors import AlreadyExists, IllegalTransition, InternalError
 from lgtrio.storage.interface import Cause, Claimable, Json, NewRun, RunRecord
 from lgtrio.storage.sqlite import journal
 from lgtrio.storage.sqlite.checkpoints import delete_run_rows
-from lgtrio.storage.sqlite.transaction import Tx
+from lgtrio.storage.sqlite.transaction import Tx, one
 from lgtrio.wire.enums import ACTIVE, TERMINAL, MultitaskStrategy, RunStatus
 
 _COLUMNS: Final = (
@@ -23,7 +23,7 @@ _COLUMNS: Final = (
 _FROM: Final = "FROM runs JOIN run_kwargs USING (run_id)"
 
 # Storage's own guard; `runs.machine` has the same table for the Trio side and a test compares.
-_MAY_BECOME: Final[dict[RunStatus, frozenset[RunStatus | None]]] = {
+MAY_BECOME: Final[dict[RunStatus, frozenset[RunStatus | None]]] = {
     RunStatus.PENDING: frozenset({RunStatus.RUNNING, RunStatus.INTERRUPTED, None}),
     RunStatus.RUNNING: frozenset({RunStatus.PENDING, *TERMINAL, None}),
     **{status: frozenset({None}) for status in TERMINAL},
@@ -86,20 +86,26 @@ _NEXT: Final = "attempt = 0, iif(attempt = 0 AND not_before > ?, not_before, '')
 so that no other run comes between its steps; then those whose delay is over, by creation."""
 
 
-def next_to_start(tx: Tx, thread_id: str) -> StoredRun | None:
+def next_run(connection: sqlite3.Connection, thread_id: str, *, at: str) -> RunRecord | None:
+    upcoming = next_to_start(connection, thread_id, at=at)
+    return None if upcoming is None else upcoming.record
+
+
+def next_to_start(connection: sqlite3.Connection, thread_id: str, *, at: str) -> StoredRun | None:
     """The run that may be claimed now; None if one is running or all that wait are delayed."""
-    row = tx.one(
+    row = one(
+        connection,
         "SELECT run_id, status, attempt = 0 AND not_before > ? FROM runs"
         " WHERE thread_id = ? AND status IN ('pending', 'running')"
         f" ORDER BY status = 'pending', {_NEXT} LIMIT 1",
-        (tx.at, thread_id, tx.at),
+        (at, thread_id, at),
     )
     if row is None:
         return None
     run_id, status, delayed = row
     if delayed or status != RunStatus.PENDING:
         return None
-    return find(tx.connection, run_id)
+    return find(connection, run_id)
 
 
 def claimable(connection: sqlite3.Connection, *, at: str, limit: int) -> Sequence[Claimable]:
@@ -228,5 +234,5 @@ def remove(tx: Tx, run: RunRecord, *, cause: Cause, actor: str | None = None) ->
 
 
 def _check(run: RunRecord, to: RunStatus | None) -> None:
-    if to not in _MAY_BECOME[run.status]:
+    if to not in MAY_BECOME[run.status]:
         raise IllegalTransition(run.run_id, run.status, str(to))
