@@ -10,7 +10,7 @@ from attrs import define, field
 from lgtrio.runs.executor import ErrorInfo, GraphOutcome, Part
 from lgtrio.runs.stops import Stop
 from lgtrio.runs.streams import RunStream, StreamCut
-from lgtrio.storage.interface import Json
+from lgtrio.storage.interface import Json, Storage
 
 
 @define(eq=False)
@@ -27,7 +27,8 @@ class RunHandle:
     scope: trio.CancelScope = field(factory=trio.CancelScope)
     """Surrounds the execution. May be cancelled before it is entered: the execution then ends
     at its first checkpoint."""
-    started: bool = False
+    claimed: bool = False
+    """It is known to be RUNNING: its execution has begun or is about to."""
     stop: Stop | None = None
     outcome: GraphOutcome | None = None
     settling: bool = False
@@ -75,3 +76,53 @@ class RunHandle:
 
     def ended(self, outcome: GraphOutcome) -> None:
         self.outcome = outcome
+
+
+@define(eq=False)
+class Handles:
+    """The handles of all active runs that anybody has needed one of."""
+
+    storage: Storage
+    subscriber_buffer: int
+    _by_id: dict[str, RunHandle] = field(factory=dict, init=False)
+
+    def get(self, run_id: str) -> RunHandle | None:
+        return self._by_id.get(run_id)
+
+    def of(self, run_id: str, thread_id: str, *, resumable: bool) -> RunHandle:
+        """The run's handle, made if there is none."""
+        handle = self._by_id.get(run_id)
+        if handle is None:
+            stream = RunStream(run_id, resumable, self.storage, self.subscriber_buffer)
+            handle = self._by_id[run_id] = RunHandle(run_id, thread_id, stream)
+        return handle
+
+    def all(self) -> Sequence[RunHandle]:
+        return list(self._by_id.values())
+
+    def claimed(self) -> Sequence[RunHandle]:
+        return [handle for handle in self._by_id.values() if handle.claimed]
+
+    def claimed_of(self, thread_id: str) -> Sequence[RunHandle]:
+        return [handle for handle in self.claimed() if handle.thread_id == thread_id]
+
+    # -- forgetting ----------------------------------------------------------------------
+
+    def end(self, run_id: str, result: Json | None) -> None:
+        """The run's end is stored; followers see it. Nothing if nobody has a handle.
+
+        Args:
+            result: what `wait` answers; None if only the storage knows it.
+        """
+        if handle := self._by_id.get(run_id):
+            handle.stream.end(result)
+            self.drop(handle)
+
+    def break_off(self, handle: RunHandle) -> None:
+        """The server goes down before the run's end: followers see a break."""
+        handle.stream.break_off()
+        self.drop(handle)
+
+    def drop(self, handle: RunHandle) -> None:
+        self._by_id.pop(handle.run_id, None)
+        handle.done.set()

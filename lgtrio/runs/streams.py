@@ -71,9 +71,8 @@ class RunStream:
     # -- the run's side ------------------------------------------------------------------
 
     async def continue_numbering(self) -> None:
-        """Go on after the frames of earlier attempts."""
-        if self.resumable:
-            self._seq = await self.storage.last_frame(self.run_id)
+        """Resumable runs: go on after the frames of earlier attempts."""
+        self._seq = await self.storage.last_frame(self.run_id)
 
     def send(self, parts: Sequence[Part]) -> None:
         """Publish parts to all subscribers; to the log first when the run is resumable.
@@ -83,9 +82,9 @@ class RunStream:
         """
         if not self.resumable:
             if self._subscribers:
-                self._publish([self._number(part) for part in parts])
+                self._publish([self.number(part) for part in parts])
             return
-        self._unlogged.extend(self._number(part) for part in parts)
+        self._unlogged.extend(self.number(part) for part in parts)
         self._log_wake.set()
 
     async def log_frames(self) -> None:
@@ -109,12 +108,10 @@ class RunStream:
         self._log_closed = True
         self._log_wake.set()
 
-    async def log_last(self, part: Part) -> Frame:
+    async def log_last(self, frame: Frame) -> None:
         """Store one more frame after `close_log` without publishing it yet."""
-        frame = self._number(part)
         if self.resumable:
             await self.storage.append_frames(self.run_id, [frame])
-        return frame
 
     def publish_last(self, frame: Frame) -> None:
         self._publish([frame])
@@ -130,7 +127,8 @@ class RunStream:
         self.cut = True
         self._close_all()
 
-    def _number(self, part: Part) -> Frame:
+    def number(self, part: Part) -> Frame:
+        """The part as the next frame of the stream; it is not sent."""
         self._seq += 1
         return Frame(self._seq, part.mode, part.event, part.data, self.now_ms())
 

@@ -1,10 +1,10 @@
 """The supervisor: owns every run, from the create to its stored end.
 
 The path of a run: `submit` stores it (and settles its lane) in one transaction → a worker place
-is free → `claim` → `_run` executes it inside its handle's cancel scope → `conclude` decides from
-the stop reason and from what the graph did → `_settle` stores the end → followers are told →
-the thread's next run starts. Cancel, displacement, disconnect, deadline and shutdown are all the
-same thing: a reason on the handle, then its scope cancelled.
+is free → it is claimed → `Execution` executes it inside its handle's cancel scope, decides its end
+from the stop reason and from what the graph did, stores it and tells the followers → the thread's
+next run starts. Cancel, displacement, disconnect, deadline and shutdown are all the same thing: a
+reason on the handle, then its scope cancelled.
 
 Everything in memory here mirrors the database and can be thrown away: after a crash the next
 start finds in the database what was pending or running.
@@ -12,15 +12,15 @@ start finds in the database what was pending or running.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Final
 
-import orjson
 import structlog
 import trio
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from lgtrio.errors import (
     Conflict,
@@ -28,16 +28,19 @@ from lgtrio.errors import (
     NotFound,
     ShuttingDown,
     StorageError,
-    StorageUnavailable,
 )
 from lgtrio.runs import lanes
-from lgtrio.runs.alarm import Alarm
-from lgtrio.runs.executor import ErrorInfo, Executor, GraphEnd, GraphOutcome, Part
+from lgtrio.runs.alarm import Alarm, wall_now
+from lgtrio.runs.errands import STORE_SECONDS, Operation, carry_out, carry_out_shielded
+from lgtrio.runs.execution import RETRY_SECONDS, Execution
+from lgtrio.runs.executor import Executor
 from lgtrio.runs.frames import parse_frame_id
-from lgtrio.runs.handles import RunHandle
+from lgtrio.runs.handles import Handles, RunHandle
+from lgtrio.runs.holds import Holds
+from lgtrio.runs.places import Place, Places, Turn
 from lgtrio.runs.results import stored_result
-from lgtrio.runs.stops import Act, Conclusion, Stop, StopKind, conclude, error_json
-from lgtrio.runs.streams import RunStream, Subscription
+from lgtrio.runs.stops import Stop, StopKind
+from lgtrio.runs.streams import Subscription
 from lgtrio.storage.interface import (
     Cause,
     CreatedRun,
@@ -64,16 +67,16 @@ _DISPLACED: Final = {
     Displacement.INTERRUPT: StopKind.INTERRUPT,
     Displacement.ROLLBACK: StopKind.ROLLBACK,
 }
-_RETRY_SECONDS: Final = 1.0
-"""Pause before the database is asked again after it failed."""
-_STORE_SECONDS: Final = 30.0
-"""Deadline of the shielded writes: a create or an end in flight is stored, not torn."""
 
 
 @frozen
 class RunOptions:
     n_jobs: int = 1000
     """Runs that may execute at once; the others wait as pending."""
+    max_runs_per_graph: int | None = None
+    """How many of them may be runs of one graph; None for no limit."""
+    max_runs_per_assistant: int | None = None
+    """How many of them may be runs of one assistant; None for no limit."""
     run_timeout: float | None = None
     """Seconds a run may take; None for no limit."""
     max_attempts: int = 3
@@ -94,12 +97,19 @@ class Submitted:
 
 @asynccontextmanager
 async def open_supervisor(
-    storage: Storage, executor: Executor, options: RunOptions | None = None
+    storage: Storage,
+    executor: Executor,
+    options: RunOptions | None = None,
+    *,
+    now: Callable[[], datetime] = wall_now,
 ) -> AsyncIterator[Supervisor]:
     """Recover what the last process left, then supervise until the block is left.
 
     Leave it only after `shut_down`: leaving cancels what is left as a crash would, and the next
     start recovers it.
+
+    Args:
+        now: the wall clock, the same as the storage's.
     """
     options = options or RunOptions()
     recovered = await storage.recover(max_attempts=options.max_attempts)
@@ -110,7 +120,7 @@ async def open_supervisor(
             given_up=len(recovered.failed),
         )
     async with trio.open_nursery() as nursery:
-        supervisor = Supervisor(storage, executor, options, nursery)
+        supervisor = Supervisor(storage, executor, options, nursery, now)
         nursery.start_soon(supervisor.watch_delays)
         await supervisor.resume_pending()
         yield supervisor
@@ -123,18 +133,26 @@ class Supervisor:
     executor: Executor
     options: RunOptions
     nursery: trio.Nursery
+    now: Callable[[], datetime] = wall_now
     stopping: bool = field(default=False, init=False)
     """The stop flag: from here on a closed connection is shutdown, never a client's
     disconnect, and creates are refused."""
-    _handles: dict[str, RunHandle] = field(factory=dict, init=False)
-    _ready: dict[str, None] = field(factory=dict, init=False)
-    """Threads that may have a run to start (an ordered set). First come first served, and a
-    thread with many runs queues again behind the others after each of them."""
-    _held: dict[str, int] = field(factory=dict, init=False)
+    _handles: Handles = field(init=False)
+    _execution: Execution = field(init=False)
+    _places: Places = field(init=False)
+    _holds: Holds = field(init=False)
     """Threads whose lane is held (state update, delete): no run of theirs starts."""
-    _places: int = field(default=0, init=False)
-    """Worker places in use."""
-    _alarm: Alarm = field(factory=Alarm, init=False)
+    _alarm: Alarm = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        options = self.options
+        self._handles = Handles(self.storage, options.subscriber_buffer)
+        self._execution = Execution(self.storage, self.executor, self._handles, options.run_timeout)
+        self._places = Places(
+            options.n_jobs, options.max_runs_per_graph, options.max_runs_per_assistant
+        )
+        self._holds = Holds(let_go=self._mark_ready)
+        self._alarm = Alarm(self.now)
 
     # -- creating ------------------------------------------------------------------------
 
@@ -154,51 +172,68 @@ class Supervisor:
 
         Raises:
             NotFound: no such thread. ThreadBusy: strategy reject. ShuttingDown: stop flag.
+            StorageUnavailable: no answer for 30 s; if the run is stored after all, it runs.
 
         Cancellation: shielded while the transaction is in flight (at most 30 s), so either
         nothing is stored or the run is stored and taken care of.
         """
         if self.stopping:
             raise ShuttingDown
-        claim = (
-            self._places < self.options.n_jobs
-            and new.thread_id not in self._held
-            and new.not_before is None
-        )
-        self._places += claim
-        handle = self._handle(new.run_id, new.thread_id, resumable=new.resumable)
+        handle = self._handles.of(new.run_id, new.thread_id, resumable=new.resumable)
         subscription = Subscription(new.run_id, self.storage, handle.stream) if follow else None
-        created: CreatedRun | None = None
-        try:
-            with trio.move_on_after(_STORE_SECONDS, shield=True):
-                created = await self.storage.create_run(
-                    new, decide=lanes.admit, thread=thread, claim=claim, actor=actor
-                )
-        finally:
-            if created is None or created.claimed is None:
-                self._places -= claim
-            if created is None:
-                self._handles.pop(new.run_id, None)
-        if created is None:
-            raise StorageUnavailable("The database did not answer in time; the run may be stored.")
-        self._after_create(created)
+        create = partial(self._create, new, handle, thread=thread, actor=actor)
+        created = await carry_out_shielded(self.nursery, create)
         return Submitted(created.run, handle, subscription)
 
-    def _after_create(self, created: CreatedRun) -> None:
+    async def _create(
+        self, new: NewRun, handle: RunHandle, *, thread: NewThread | None, actor: str | None
+    ) -> CreatedRun:
+        place = self._place_for(new)
+        created: CreatedRun | None = None
+        try:
+            with self._holds.starting(new.thread_id):
+                created = await self.storage.create_run(
+                    new, decide=lanes.admit, thread=thread, claim=place is not None, actor=actor
+                )
+                handle.claimed = created.claimed is not None
+        finally:
+            if place is not None and not handle.claimed:
+                self._release(place)
+            if created is None:
+                self._handles.drop(handle)
+        self._after_create(created, handle, place)
+        return created
+
+    def _place_for(self, new: NewRun) -> Place | None:
+        """A worker place, if the run might start at once."""
+        if new.not_before is not None or self._holds.is_held(new.thread_id):
+            return None
+        return self._places.offer(new.graph_id, new.assistant_id)
+
+    def _after_create(self, created: CreatedRun, handle: RunHandle, place: Place | None) -> None:
         run = created.run
         for settled in created.settled:
-            self._end_handle(settled.run_id, b"{}")
+            self._handles.end(settled.run_id, b"{}")
         for run_id, displacement in created.to_cancel.items():
-            kind = _DISPLACED[displacement]
-            message = f"displaced by run {run.run_id} (multitask_strategy={displacement})"
-            stop = Stop(kind, Cause.DISPLACED, run.run_id, message)
-            self._active_handle(run_id, run.thread_id).request_stop(stop)
-        if created.claimed is not None:
-            self.nursery.start_soon(self._run, created.claimed)
+            self._displace(run_id, displacement, by=run.run_id)
+        if created.claimed is not None and place is not None:
+            self.nursery.start_soon(self._run, created.claimed, place)
+        elif self.stopping:
+            self._handles.break_off(handle)
         elif run.not_before is not None:
             self._alarm.set(run.not_before, run.thread_id)
+        elif place is None:
+            self._mark_ready(run.thread_id, run.assistant_id)
+        # Else the lane is occupied, and the end of the run before this one starts it.
+
+    def _displace(self, run_id: str, displacement: Displacement, *, by: str) -> None:
+        message = f"displaced by run {by} (multitask_strategy={displacement})"
+        stop = Stop(_DISPLACED[displacement], Cause.DISPLACED, by, message)
+        if handle := self._handles.get(run_id):
+            handle.request_stop(stop)
         else:
-            self._mark_ready(run.thread_id)
+            # Its claim has not been heard of yet, or its end has: the database knows.
+            self.nursery.start_soon(self._stop_by_id, run_id, stop)
 
     # -- following -----------------------------------------------------------------------
 
@@ -216,12 +251,12 @@ class Supervisor:
             modes: keep only frames of these modes (`metadata` and `error` always).
             last_event_id: the client's `Last-Event-ID`; only resumable runs can honour it.
         """
-        handle = await self.handle_of(run)
         after = parse_frame_id(last_event_id) if last_event_id is not None else None
         if last_event_id is not None and run.resumable and after is None:
             raise InvalidRequest(
                 f"Invalid Last-Event-ID {last_event_id!r}: send an id of this stream, or -1."
             )
+        handle = await self.handle_of(run)
         replay = run.resumable and after is not None
         return Subscription(
             run.run_id,
@@ -259,20 +294,36 @@ class Supervisor:
     async def handle_of(self, run: RunRecord) -> RunHandle | None:
         """The handle of an active run, made if nobody has needed one yet.
 
-        The status is read again after the handle stands: an end that is stored from then on
-        finds the handle and ends it.
+        Raises:
+            ShuttingDown: the run is left to the next start of the server.
         """
         if run.status not in ACTIVE:
             return None
-        known = run.run_id in self._handles
-        handle = self._handle(run.run_id, run.thread_id, resumable=run.resumable)
-        if known:
+        handle = self._handles.get(run.run_id)
+        if handle is not None:
             return handle
-        latest = await self.storage.get_run(run.run_id)
-        if latest is None or latest.status not in ACTIVE:
-            self._end_handle(run.run_id, None)
+        if self.stopping:
+            raise ShuttingDown
+        # The status is read again after the handle stands: an end that is stored from then on
+        # finds the handle and ends it.
+        handle = self._handles.of(run.run_id, run.thread_id, resumable=run.resumable)
+        try:
+            active = await self._is_active(run.run_id)
+        except BaseException:
+            self.nursery.start_soon(self._persist, partial(self._end_if_over, run.run_id))
+            raise
+        if not active:
+            self._handles.end(run.run_id, None)
             return None
         return handle
+
+    async def _end_if_over(self, run_id: str) -> None:
+        if not await self._is_active(run_id):
+            self._handles.end(run_id, None)
+
+    async def _is_active(self, run_id: str) -> bool:
+        run = await self.storage.get_run(run_id)
+        return run is not None and run.status in ACTIVE
 
     # -- cancelling ----------------------------------------------------------------------
 
@@ -313,12 +364,18 @@ class Supervisor:
         Sync, because the request's own task is being cancelled when it learns of it.
         """
         if not self.stopping:
-            self.nursery.start_soon(self._stop_disconnected, run_id)
+            message = "client disconnected from the run stream (on_disconnect=cancel)"
+            stop = Stop(StopKind.INTERRUPT, Cause.DISCONNECT, None, message)
+            self.nursery.start_soon(self._stop_by_id, run_id, stop)
 
-    async def _stop_disconnected(self, run_id: str) -> None:
-        message = "client disconnected from the run stream (on_disconnect=cancel)"
-        if run := await self.storage.get_run(run_id):
-            await self._stop(run, Stop(StopKind.INTERRUPT, Cause.DISCONNECT, None, message))
+    async def _stop_by_id(self, run_id: str, stop: Stop) -> None:
+        """Task: stop a run that nobody waits for."""
+
+        async def find_and_stop() -> None:
+            if run := await self.storage.get_run(run_id):
+                await self._stop(run, stop)
+
+        await self._persist(find_and_stop)
 
     async def _stop(self, run: RunRecord, stop: Stop) -> bool:
         """Stop one run, whatever it is doing; False if it had ended.
@@ -326,19 +383,13 @@ class Supervisor:
         A pending run is settled in the database, guarded by its status: if it was claimed in
         the meantime it is running, and its scope is cancelled instead.
         """
-        if run.status not in ACTIVE:
-            return False
         handle = self._handles.get(run.run_id)
-        if not (handle and handle.started):
-            if run.status is RunStatus.PENDING:
-                with trio.move_on_after(_STORE_SECONDS, shield=True):
-                    if await self._settle_pending(run, stop):
-                        return True
-            # `run` may be out of date: a handle made for a run that has ended would never end.
-            latest = await self.storage.get_run(run.run_id)
-            if latest is None or latest.status not in ACTIVE:
-                return False
-        return self._active_handle(run.run_id, run.thread_id).request_stop(stop)
+        if run.status is RunStatus.PENDING and not (handle and handle.claimed):
+            settle = partial(self._settle_pending, run, stop)
+            if await carry_out_shielded(self.nursery, settle):
+                return True
+        handle = await self.handle_of(run)
+        return handle is not None and handle.request_stop(stop)
 
     async def _settle_pending(self, run: RunRecord, stop: Stop) -> bool:
         """End a run that has not been claimed; False if it is not pending any more."""
@@ -357,9 +408,9 @@ class Supervisor:
             )
         if finished is None:
             return False
-        self._end_handle(run.run_id, b"{}")
+        self._handles.end(run.run_id, b"{}")
         if finished.next_pending:
-            self._mark_ready(run.thread_id)
+            self._mark_ready(run.thread_id, run.assistant_id)
         return True
 
     # -- deleting and holding a thread ---------------------------------------------------
@@ -370,24 +421,29 @@ class Supervisor:
         Raises:
             NotFound: it is gone already.
         """
-        if await self._stop(run, Stop(StopKind.DELETE, Cause.CLIENT, actor)):
-            await self.wait_ended(run.run_id)
-            return
-        if not await self.storage.delete_run(run.run_id, actor=actor):
+        stopped = await self._stop(run, Stop(StopKind.DELETE, Cause.CLIENT, actor))
+        await self.wait_ended(run.run_id)
+        if not stopped and not await self.storage.delete_run(run.run_id, actor=actor):
             raise NotFound("Run not found")
 
     async def delete_thread(self, thread_id: str, *, actor: str | None = None) -> bool:
-        """Stop the thread's run, then delete the thread with all it has; False if unknown."""
-        with self._holding(thread_id):
-            stop = Stop(StopKind.DELETE, Cause.CLIENT, actor)
-            for handle in self._of_thread(thread_id):
-                if handle.started:
-                    handle.request_stop(stop)
-                    await handle.done.wait()
+        """Stop the thread's run, then delete the thread with all it has; False if unknown.
+
+        Cancellation: the delete goes on.
+        """
+        return await carry_out(self.nursery, partial(self._delete_thread, thread_id, actor))
+
+    async def _delete_thread(self, thread_id: str, actor: str | None) -> bool:
+        async with self._holds.hold(thread_id):
+            claimed = self._handles.claimed_of(thread_id)
+            for handle in claimed:
+                handle.request_stop(Stop(StopKind.DELETE, Cause.CLIENT, actor))
+                await handle.done.wait()
             active = await self.storage.delete_thread(thread_id)
             for run in active or ():
-                self._end_handle(run.run_id, b"{}")
-            return active is not None
+                self._handles.end(run.run_id, b"{}")
+            # The thread of a stateless run goes with its run.
+            return active is not None or bool(claimed)
 
     @asynccontextmanager
     async def quiet(self, thread_id: str) -> AsyncIterator[None]:
@@ -396,20 +452,14 @@ class Supervisor:
         Raises:
             Conflict: a run is pending or running.
         """
-        with self._holding(thread_id):
-            busy = await self.storage.list_runs(thread_id, limit=1, offset=0, status="running")
-            busy = busy or await self.storage.list_runs(
-                thread_id, limit=1, offset=0, status="pending"
-            )
-            if busy:
-                raise Conflict(
-                    f"Thread {thread_id} has a run that is pending or running. Wait for it to"
-                    " finish or cancel it before you update the state."
-                )
+        async with self._holds.hold(thread_id):
+            for status in ACTIVE:
+                if await self.storage.list_runs(thread_id, limit=1, offset=0, status=status):
+                    raise Conflict(
+                        f"Thread {thread_id} has a run that is pending or running. Wait for it to"
+                        " finish or cancel it before you update the state."
+                    )
             yield
-
-    def _holding(self, thread_id: str) -> _Hold:
-        return _Hold(self, thread_id)
 
     # -- starting ------------------------------------------------------------------------
 
@@ -427,145 +477,107 @@ class Supervisor:
             for thread_id in await self._alarm.due():
                 self._mark_ready(thread_id)
 
-    def _mark_ready(self, thread_id: str) -> None:
-        self._ready.setdefault(thread_id)
+    def _mark_ready(self, thread_id: str, assistant_id: str | None = None) -> None:
+        """The thread may have a run to start.
+
+        Args:
+            assistant_id: probably that run's; the thread takes turns as one of it. None gives
+                the thread turns of its own.
+        """
+        self._places.queue(thread_id, assistant_id or thread_id)
         self._dispatch()
 
     def _dispatch(self) -> None:
-        """Offer free worker places to threads that are ready. Sync: nothing can come between
+        """Give free worker places to threads that are ready. Sync: nothing can come between
         the decision and the reservation."""
-        while self._ready and self._places < self.options.n_jobs and not self.stopping:
-            thread_id = next(iter(self._ready))
-            del self._ready[thread_id]
-            if thread_id not in self._held:
-                self._places += 1
-                self.nursery.start_soon(self._start_next, thread_id)
+        while not self.stopping and (turn := self._places.next_turn()):
+            if self._holds.is_held(turn.thread_id):
+                self._places.release(turn.place)  # it is marked ready when it is let go
+            else:
+                self.nursery.start_soon(self._start_next, turn)
 
-    async def _start_next(self, thread_id: str) -> None:
-        """Claim the thread's next run and execute it; owns one worker place from the start."""
-        try:
-            run = await self.storage.claim_next(thread_id)
-            if run is None:
-                await self._await_delay(thread_id)
-        except StorageError:
-            log.exception("a run could not be claimed; trying again", thread_id=thread_id)
-            self._alarm.set_in(_RETRY_SECONDS, thread_id)
-            run = None
-        if run is None:
-            self._release_place()
-        else:
-            await self._run(run)
-
-    async def _await_delay(self, thread_id: str) -> None:
-        """Nothing of the thread may start now: if that is for a delay, ring when it is over."""
-        now = self._alarm.now()
-        for run in await self.storage.list_runs(
-            thread_id, limit=1000, offset=0, status=RunStatus.PENDING
-        ):
-            if run.not_before is not None and datetime.fromisoformat(run.not_before) > now:
-                self._alarm.set(run.not_before, thread_id)
-
-    def _release_place(self) -> None:
-        self._places -= 1
+    def _release(self, place: Place) -> None:
+        self._places.release(place)
         self._dispatch()
 
-    # -- one run -------------------------------------------------------------------------
+    async def _start_next(self, turn: Turn) -> None:
+        """Task: claim the thread's next run and execute it with the turn's place."""
+        run, since = None, self.now()
+        try:
+            with self._holds.starting(turn.thread_id):
+                run = await self._claim(turn)
+                if run is not None:
+                    self._handle_of_claimed(run)
+            if run is None:
+                await self._await_delay(turn.thread_id, since)
+        except StorageError:
+            log.exception("a run could not be claimed; trying again", thread_id=turn.thread_id)
+            self._alarm.set_in(RETRY_SECONDS, turn.thread_id)
+        if run is None:
+            self._release(turn.place)
+        else:
+            await self._run(run, turn.place)
 
-    async def _run(self, run: RunRecord) -> None:
-        """Execute a claimed run to its stored end; owns one worker place."""
-        handle = self._active_handle(run.run_id, run.thread_id, resumable=run.resumable)
-        handle.started = True
+    async def _claim(self, turn: Turn) -> RunRecord | None:
+        """Claim the thread's next run; None if no run of it may start now."""
+        thread_id = turn.thread_id
+        if not self._places.limited:
+            return await self.storage.claim_next(thread_id)
+        upcoming = await self.storage.next_run(thread_id)
+        if upcoming is None:
+            return None
+        if not self._places.assign(turn, upcoming.graph_id, upcoming.assistant_id):
+            return None
+        claimed = await self.storage.claim_next(thread_id, only=upcoming.run_id)
+        if claimed is None:  # another run is next by now
+            self._mark_ready(thread_id, upcoming.assistant_id)
+        return claimed
+
+    async def _await_delay(self, thread_id: str, since: datetime) -> None:
+        """Nothing of the thread may start now: if that is for a delay, ring when it is over.
+
+        Args:
+            since: before the claim looked; a delay that has ended meanwhile counts.
+        """
+        pending = await self.storage.list_runs(
+            thread_id, limit=1000, offset=0, status=RunStatus.PENDING
+        )
+        delays = [run.not_before for run in pending if run.not_before is not None]
+        ends = [end for end in delays if datetime.fromisoformat(end) > since]
+        if ends:
+            self._alarm.set(min(ends), thread_id)
+
+    def _handle_of_claimed(self, run: RunRecord) -> RunHandle:
+        handle = self._handles.of(run.run_id, run.thread_id, resumable=run.resumable)
+        handle.claimed = True
+        return handle
+
+    async def _run(self, run: RunRecord, place: Place) -> None:
+        """Task: a claimed run, to its stored end."""
+        handle = self._handle_of_claimed(run)
         if self.stopping:
             # Claimed while the stop flag was being set: it goes back without having started.
             handle.request_stop(Stop(StopKind.SHUTDOWN, Cause.SHUTDOWN))
         try:
-            await self._execute(run, handle)
-            await self._settle(run, handle)
+            if await self._execution.run(run, handle):
+                self._mark_ready(run.thread_id, run.assistant_id)
         finally:
-            self._release_place()
+            self._release(place)
 
-    async def _execute(self, run: RunRecord, handle: RunHandle) -> None:
-        """The run's nursery: execution, deadline, stream log.
+    # -- in the background ---------------------------------------------------------------
 
-        The log task is outside the run's cancel scope: what the graph sent before a cancel is
-        still stored and delivered.
-        """
-        started = orjson.dumps({"run_id": run.run_id, "attempt": run.attempt})
-        stream = handle.stream
-        await stream.continue_numbering()
-        async with trio.open_nursery() as nursery:
-            if run.resumable:
-                nursery.start_soon(self._log_frames, handle)
-            stream.send([Part("metadata", "metadata", started)])
-            with handle.scope, _deadline(self.options.run_timeout) as deadline:
-                try:
-                    handle.outcome = await self.executor.execute(run, handle)
-                except Exception:
-                    # The executor's contract is to report, never to raise: this is our bug.
-                    # It ends this run and nothing else.
-                    log.exception("the executor failed", run_id=run.run_id)
-                    handle.outcome = _internal_error()
-            if deadline.cancelled_caught:
-                handle.request_stop(Stop(StopKind.DEADLINE, Cause.DEADLINE), cancel=False)
-            stream.close_log()
-
-    async def _log_frames(self, handle: RunHandle) -> None:
-        try:
-            await handle.stream.log_frames()
-        except StorageError:
-            log.exception("the log of a resumable stream failed", run_id=handle.run_id)
-            handle.broken = ErrorInfo("StorageError", "The stream's log could not be written.")
-            handle.scope.cancel(reason="stream log failed")
-
-    async def _settle(self, run: RunRecord, handle: RunHandle) -> None:
-        """Store the run's end, then tell it; a database that fails is asked again."""
-        handle.settling = True
-        outcome = handle.outcome or GraphOutcome(GraphEnd.CANCELLED, values=None)
-        if handle.broken is not None:
-            outcome = evolve(outcome, end=GraphEnd.FAILED, error=handle.broken)
-        conclusion = conclude(handle.stop, outcome)
-        with trio.move_on_after(_STORE_SECONDS, shield=True):
-            while handle.run_id in self._handles:
-                try:
-                    await self._store_end(run, handle, conclusion)
-                except StorageError:
-                    log.exception("the end of a run could not be stored", run_id=run.run_id)
-                    await trio.sleep(_RETRY_SECONDS)
-        if handle.run_id in self._handles:
-            # Followers see a break, and the next start of the server recovers the run.
-            log.critical("gave up storing the end of a run", run_id=run.run_id)
-            handle.stream.break_off()
-            self._forget(handle)
-
-    async def _store_end(self, run: RunRecord, handle: RunHandle, conclusion: Conclusion) -> None:
-        if conclusion.act is Act.REQUEUE:
-            await self.storage.requeue_run(
-                run.run_id, cause=conclusion.cause, actor=conclusion.actor
-            )
-            handle.stream.break_off()
-            self._forget(handle)
-            return
-        if conclusion.act is Act.ROLLBACK:
-            finished = await self.storage.rollback_run(
-                run.run_id, cause=conclusion.cause, actor=conclusion.actor
-            )
-        else:
-            last = None
-            if conclusion.error is not None:
-                error = Part("error", "error", error_json(conclusion.error))
-                last = await handle.stream.log_last(error)
-            finished = await self.storage.finish_run(
-                run.run_id,
-                conclusion.status,
-                conclusion.thread,
-                cause=conclusion.cause,
-                actor=conclusion.actor,
-            )
-            if last is not None:
-                handle.stream.publish_last(last)
-        self._end_handle(run.run_id, conclusion.result)
-        if finished is not None and finished.next_pending:
-            self._mark_ready(run.thread_id)
+    async def _persist(self, operation: Operation[None]) -> None:
+        """Task: do what nobody waits for, again and again if the database fails."""
+        while True:
+            try:
+                await operation()
+            except StorageError:
+                log.exception("the database failed; trying again")
+                await trio.sleep(RETRY_SECONDS)
+            except ShuttingDown:
+                break
+            else:
+                break
 
     # -- shutting down -------------------------------------------------------------------
 
@@ -575,86 +587,23 @@ class Supervisor:
         Running graphs are asked to stop at their next step, their streams still open; after
         the grace period the rest is cancelled. Nothing of it counts as the client's doing.
         """
-        self.stopping = True
-        running = [handle for handle in self._handles.values() if handle.started]
-        for handle in running:
+        self.stopping = self._execution.stopping = True
+        for handle in self._handles.claimed():
             handle.request_stop(Stop(StopKind.SHUTDOWN, Cause.SHUTDOWN), cancel=False)
             self.executor.request_drain(handle.run_id)
         with trio.move_on_after(self.options.shutdown_grace):
-            await _all_ended(running)
-        for handle in list(self._handles.values()):
-            if handle.started:
+            await self._places.all_free()
+        for handle in self._handles.all():
+            if handle.claimed:
                 handle.scope.cancel(reason="shutdown grace is over")
             else:
-                handle.stream.break_off()
-                self._forget(handle)
-        await _all_ended(running)
-
-    # -- handles -------------------------------------------------------------------------
+                self._handles.break_off(handle)
+        for handle in self._handles.claimed():
+            await handle.done.wait()
+        with trio.move_on_after(STORE_SECONDS):  # claims that the database does not answer
+            await self._places.all_free()
 
     @property
     def executing(self) -> Mapping[str, RunHandle]:
         """Run id to handle of the runs that have been started and have not ended."""
-        return {run_id: handle for run_id, handle in self._handles.items() if handle.started}
-
-    def _handle(self, run_id: str, thread_id: str, *, resumable: bool) -> RunHandle:
-        handle = self._handles.get(run_id)
-        if handle is None:
-            stream = RunStream(run_id, resumable, self.storage, self.options.subscriber_buffer)
-            handle = self._handles[run_id] = RunHandle(run_id, thread_id, stream)
-        return handle
-
-    def _active_handle(self, run_id: str, thread_id: str, *, resumable: bool = False) -> RunHandle:
-        """The handle of a run that is known to be running.
-
-        A stop may come between the claim's commit and the first step of `_run`; it is then
-        left on the handle, which `_run` finds.
-        """
-        handle = self._handle(run_id, thread_id, resumable=resumable)
-        handle.stream.resumable = handle.stream.resumable or resumable
-        return handle
-
-    def _of_thread(self, thread_id: str) -> Iterable[RunHandle]:
-        return [handle for handle in self._handles.values() if handle.thread_id == thread_id]
-
-    def _end_handle(self, run_id: str, result: bytes | None) -> None:
-        if handle := self._handles.get(run_id):
-            handle.stream.end(result)
-            self._forget(handle)
-
-    def _forget(self, handle: RunHandle) -> None:
-        self._handles.pop(handle.run_id, None)
-        handle.done.set()
-
-
-class _Hold:
-    """Holds a thread's lane; when the last hold is gone the thread may start runs again."""
-
-    def __init__(self, supervisor: Supervisor, thread_id: str) -> None:
-        self._supervisor = supervisor
-        self._thread_id = thread_id
-
-    def __enter__(self) -> None:
-        held = self._supervisor._held
-        held[self._thread_id] = held.get(self._thread_id, 0) + 1
-
-    def __exit__(self, *exc: object) -> None:
-        held = self._supervisor._held
-        held[self._thread_id] -= 1
-        if not held[self._thread_id]:
-            del held[self._thread_id]
-            self._supervisor._mark_ready(self._thread_id)
-
-
-def _deadline(seconds: float | None) -> trio.CancelScope:
-    return trio.CancelScope() if seconds is None else trio.move_on_after(seconds)
-
-
-def _internal_error() -> GraphOutcome:
-    error = ErrorInfo("InternalError", "An internal error occurred")
-    return GraphOutcome(GraphEnd.FAILED, values=None, error=error)
-
-
-async def _all_ended(handles: Iterable[RunHandle]) -> None:
-    for handle in handles:
-        await handle.done.wait()
+        return {handle.run_id: handle for handle in self._handles.claimed()}

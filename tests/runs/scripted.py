@@ -125,9 +125,7 @@ class Bench:
     supervisor: Supervisor
 
     async def submit(self, new: NewRun, **options: Any) -> RunRecord:
-        submitted = await self.supervisor.submit(
-            new, thread=NewThread(new.thread_id), **options
-        )
+        submitted = await self.supervisor.submit(new, thread=NewThread(new.thread_id), **options)
         return submitted.run
 
     async def status(self, run_id: str) -> str | None:

@@ -57,16 +57,16 @@ def create_run(
     return CreatedRun(run=created, claimed=claimed, settled=settled, to_cancel=to_cancel)
 
 
-def claim_next(tx: Tx, thread_id: str) -> RunRecord | None:
-    claimed = _claim(tx, thread_id)
+def claim_next(tx: Tx, thread_id: str, *, only: str | None) -> RunRecord | None:
+    claimed = _claim(tx, thread_id, only=only)
     if claimed is not None:
         threads.settle_status(tx, thread_id)
     return claimed
 
 
-def _claim(tx: Tx, thread_id: str, *, only: str | None = None) -> RunRecord | None:
+def _claim(tx: Tx, thread_id: str, *, only: str | None) -> RunRecord | None:
     """Start the lane's next run if it may start now (and is `only`, where that is given)."""
-    run = runs.next_to_start(tx, thread_id)
+    run = runs.next_to_start(tx.connection, thread_id, at=tx.at)
     if run is None or only not in {None, run.record.run_id}:
         return None
     return _start(tx, run)

@@ -171,8 +171,11 @@ class SqliteStorage:
             lane.create_run, new, decide=decide, thread=thread, claim=claim, actor=actor
         )
 
-    async def claim_next(self, thread_id: str) -> RunRecord | None:
-        return await self._write(lane.claim_next, thread_id)
+    async def next_run(self, thread_id: str) -> RunRecord | None:
+        return await self._read(runs.next_run, thread_id, at=self._now())
+
+    async def claim_next(self, thread_id: str, *, only: str | None = None) -> RunRecord | None:
+        return await self._write(lane.claim_next, thread_id, only=only)
 
     async def finish_run(
         self,

@@ -1,0 +1,152 @@
+"""One claimed run, from its start to its stored end."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+import structlog
+import trio
+from attrs import define, evolve, field
+
+from lgtrio.errors import StorageError
+from lgtrio.runs.errands import STORE_SECONDS
+from lgtrio.runs.executor import ErrorInfo, Executor, GraphEnd, GraphOutcome, Part
+from lgtrio.runs.handles import Handles, RunHandle
+from lgtrio.runs.stops import Act, Conclusion, Stop, StopKind, conclude, error_json
+from lgtrio.storage.interface import Cause, Frame, RunRecord, Storage
+
+log = structlog.get_logger(__name__)
+
+RETRY_SECONDS: Final = 1.0
+"""Pause before the database is asked again after it failed."""
+
+
+@define(eq=False)
+class Execution:
+    """Executes runs; what all of them need."""
+
+    storage: Storage
+    executor: Executor
+    handles: Handles
+    run_timeout: float | None
+    stopping: bool = field(default=False, init=False)
+    """The server goes down: the end of a run that cannot be stored is left to the next start."""
+
+    async def run(self, run: RunRecord, handle: RunHandle) -> bool:
+        """Execute a claimed run to its stored end.
+
+        Returns:
+            Whether another run of the thread may be waiting.
+
+        Cancellation: as a crash; the next start of the server recovers the run. An end that is
+        being stored is stored.
+        """
+        await self._execute(run, handle)
+        return await self._settle(run, handle)
+
+    async def _execute(self, run: RunRecord, handle: RunHandle) -> None:
+        """The run's nursery: execution, deadline, stream log.
+
+        The log task is outside the run's cancel scope: what the graph sent before a cancel is
+        still stored and delivered.
+        """
+        async with trio.open_nursery() as nursery:
+            with handle.scope, _deadline(self.run_timeout) as deadline:
+                if run.resumable:
+                    await _continue_numbering(handle)
+                    nursery.start_soon(_log_frames, handle)
+                await self._execute_graph(run, handle)
+            if deadline.cancelled_caught:
+                handle.request_stop(Stop(StopKind.DEADLINE, Cause.DEADLINE), cancel=False)
+            handle.stream.close_log()
+
+    async def _execute_graph(self, run: RunRecord, handle: RunHandle) -> None:
+        started = orjson.dumps({"run_id": run.run_id, "attempt": run.attempt})
+        handle.stream.send([Part("metadata", "metadata", started)])
+        try:
+            handle.outcome = await self.executor.execute(run, handle)
+        except Exception:
+            # The executor's contract is to report, never to raise: this is our bug.
+            # It ends this run and nothing else.
+            log.exception("the executor failed", run_id=run.run_id)
+            handle.outcome = _internal_error()
+
+    # -- storing the end -----------------------------------------------------------------
+
+    async def _settle(self, run: RunRecord, handle: RunHandle) -> bool:
+        """Store the run's end, then tell it; a database that fails is asked again."""
+        handle.settling = True
+        conclusion = _conclude(handle)
+        last = None
+        if conclusion.error is not None:
+            error = Part("error", "error", error_json(conclusion.error))
+            last = handle.stream.number(error)
+        give_up_at = trio.current_time() + STORE_SECONDS
+        while not (self.stopping and trio.current_time() >= give_up_at):
+            with trio.move_on_after(STORE_SECONDS, shield=True):
+                try:
+                    return await self._store_end(run, handle, conclusion, last)
+                except StorageError:
+                    log.exception("the end of a run could not be stored", run_id=run.run_id)
+            await trio.sleep(RETRY_SECONDS)
+        log.critical("gave up storing the end of a run", run_id=run.run_id)
+        self.handles.break_off(handle)
+        return False
+
+    async def _store_end(
+        self, run: RunRecord, handle: RunHandle, conclusion: Conclusion, last: Frame | None
+    ) -> bool:
+        """Each write may be repeated: the second time it finds the run ended, and that is all."""
+        cause, actor = conclusion.cause, conclusion.actor
+        if conclusion.act is Act.REQUEUE:
+            await self.storage.requeue_run(run.run_id, cause=cause, actor=actor)
+            self.handles.break_off(handle)
+            return False
+        if conclusion.act is Act.ROLLBACK:
+            finished = await self.storage.rollback_run(run.run_id, cause=cause, actor=actor)
+        else:
+            if last is not None:
+                await handle.stream.log_last(last)
+            finished = await self.storage.finish_run(
+                run.run_id, conclusion.status, conclusion.thread, cause=cause, actor=actor
+            )
+        if last is not None:
+            handle.stream.publish_last(last)
+        self.handles.end(run.run_id, conclusion.result)
+        return finished is None or finished.next_pending
+
+
+async def _continue_numbering(handle: RunHandle) -> None:
+    """Go on after the frames of earlier attempts, once the database tells how many they are."""
+    while True:
+        try:
+            return await handle.stream.continue_numbering()
+        except StorageError:
+            log.exception("the log of a resumable stream failed", run_id=handle.run_id)
+            await trio.sleep(RETRY_SECONDS)
+
+
+async def _log_frames(handle: RunHandle) -> None:
+    try:
+        await handle.stream.log_frames()
+    except StorageError:
+        log.exception("the log of a resumable stream failed", run_id=handle.run_id)
+        handle.broken = ErrorInfo("StorageError", "The stream's log could not be written.")
+        handle.scope.cancel(reason="stream log failed")
+
+
+def _conclude(handle: RunHandle) -> Conclusion:
+    outcome = handle.outcome or GraphOutcome(GraphEnd.CANCELLED, values=None)
+    if handle.broken is not None:
+        outcome = evolve(outcome, end=GraphEnd.FAILED, error=handle.broken)
+    return conclude(handle.stop, outcome)
+
+
+def _deadline(seconds: float | None) -> trio.CancelScope:
+    return trio.CancelScope() if seconds is None else trio.move_on_after(seconds)
+
+
+def _internal_error() -> GraphOutcome:
+    error = ErrorInfo("InternalError", "An internal error occurred")
+    return GraphOutcome(GraphEnd.FAILED, values=None, error=error)
