@@ -136,7 +136,7 @@ def write_rows(
 
 def place(config: RunnableConfig) -> tuple[str, str, str | None]:
     """(thread id, namespace, checkpoint id or None)"""
-    configurable = config["configurable"]
+    configurable = config.get("configurable", {})
     return (
         str(configurable["thread_id"]),
         configurable.get("checkpoint_ns") or "",

@@ -33,7 +33,7 @@ class Listing:
         before: RunnableConfig | None,
         limit: int | None,
     ) -> None:
-        configurable = config["configurable"] if config else {}
+        configurable = config.get("configurable", {}) if config else {}
         self._metadata = metadata
         self._left = limit
         self.query = None

@@ -38,7 +38,7 @@ def _append(current: list[str], writes: Sequence[Any]) -> list[str]:
 def build(snapshot_frequency: int) -> Pregel[Any, Any, Any, Any]:
     """Adds one item for the input, one in each of two nodes; asks before the second if told to."""
 
-    items = DeltaChannel(_append, snapshot_frequency=snapshot_frequency)
+    items: DeltaChannel[Any] = DeltaChannel(_append, snapshot_frequency=snapshot_frequency)
     State = TypedDict(  # noqa: UP013 - in a class the annotations could not see `items`
         "State", {"items": Annotated[list[str], items], "name": str, "ask": bool}
     )
@@ -256,7 +256,7 @@ def test_a_fork_does_not_inherit_what_was_deleted_before_it(
         thread.delete_run("b")
         assert await thread.items() == added_by("a", "yes") + added_by("c")
         answered = added_by("a", "no")
-        resume = Command(resume="no")
+        resume: Command[Any] = Command(resume="no")
         assert (
             await thread.run("d", input=resume, checkpoint_id=question, durability=durability)
             == answered

@@ -57,7 +57,8 @@ class Steps:
 def values_at(database: Database, config: RunnableConfig) -> dict[str, Any]:
     found = database.saver().get_tuple(config)
     assert found is not None
-    return found.checkpoint["channel_values"]
+    values: dict[str, Any] = found.checkpoint["channel_values"]
+    return values
 
 
 def test_a_large_value_is_stored_once_for_each_version(database: Database) -> None:
