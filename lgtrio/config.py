@@ -26,6 +26,7 @@ from lgtrio.settings_kinds import (
     seconds,
     seconds_or_none,
     whole_number,
+    whole_number_or_none,
 )
 
 LogFormat = Literal["readable", "json"]
@@ -101,6 +102,18 @@ class Settings:
         1000,
         "How many runs may execute at once; the others wait as pending. Runs that wait for a"
         " model or a timer cost little, so the default is generous.",
+    )
+    max_runs_per_graph: int | None = _setting(
+        whole_number_or_none(1),
+        None,
+        "How many of the runs that execute at once may be runs of one graph.",
+        shown_default="none",
+    )
+    max_runs_per_assistant: int | None = _setting(
+        whole_number_or_none(1),
+        None,
+        "How many of the runs that execute at once may be runs of one assistant.",
+        shown_default="none",
     )
     graph_loops: int = _setting(
         whole_number(1, 64),

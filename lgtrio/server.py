@@ -127,6 +127,8 @@ async def _ensure_assistants(storage: Storage, config: LanggraphConfig) -> None:
 def _run_options(settings: Settings) -> RunOptions:
     return RunOptions(
         n_jobs=settings.n_jobs_per_worker,
+        max_runs_per_graph=settings.max_runs_per_graph,
+        max_runs_per_assistant=settings.max_runs_per_assistant,
         run_timeout=settings.run_timeout,
         max_attempts=settings.max_attempts,
         shutdown_grace=settings.shutdown_grace,

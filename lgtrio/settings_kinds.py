@@ -58,6 +58,10 @@ def whole_number(minimum: int, maximum: int | None = None) -> Kind:
     return Kind("N", f"a whole number {bounds}", int, check)
 
 
+def whole_number_or_none(minimum: int) -> Kind:
+    return _or_none(whole_number(minimum))
+
+
 def seconds(minimum: float, maximum: float | None = None) -> Kind:
     bounds = f"at least {minimum:g}" if maximum is None else f"from {minimum:g} to {maximum:g}"
 
@@ -70,15 +74,17 @@ def seconds(minimum: float, maximum: float | None = None) -> Kind:
 
 
 def seconds_or_none(minimum: float) -> Kind:
-    number = seconds(minimum)
+    return _or_none(seconds(minimum))
 
-    def convert(text: str) -> float | None:
-        return None if text.lower() == "none" else float(text)
+
+def _or_none(kind: Kind) -> Kind:
+    def convert(text: str) -> Any:
+        return None if text.lower() == "none" else kind.convert(text)
 
     def check(value: Any) -> bool:
-        return value is None or number.check(value)
+        return value is None or kind.check(value)
 
-    return Kind("SECONDS", f'{number.allowed}, or "none"', convert, check)
+    return Kind(kind.metavar, f'{kind.allowed}, or "none"', convert, check)
 
 
 def one_of(*words: str) -> Kind:
