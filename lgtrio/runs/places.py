@@ -147,12 +147,12 @@ class Places:
 
     def _owners(self, graph_id: str, assistant_id: str) -> tuple[Owner, ...]:
         """Those of a run that have a limit."""
-        owners: tuple[Owner, ...] = ()
+        owners: list[Owner] = []
         if self.per_graph is not None:
-            owners += (("graph", graph_id),)
+            owners.append(("graph", graph_id))
         if self.per_assistant is not None:
-            owners += (("assistant", assistant_id),)
-        return owners
+            owners.append(("assistant", assistant_id))
+        return tuple(owners)
 
     def _full(self, owners: Iterable[Owner]) -> Owner | None:
         """The first owner that has no place left."""

@@ -189,18 +189,18 @@ class Supervisor:
         self, new: NewRun, handle: RunHandle, *, thread: NewThread | None, actor: str | None
     ) -> CreatedRun:
         place = self._place_for(new)
-        created: CreatedRun | None = None
         try:
             with self._holds.starting(new.thread_id):
                 created = await self.storage.create_run(
                     new, decide=lanes.admit, thread=thread, claim=place is not None, actor=actor
                 )
                 handle.claimed = created.claimed is not None
+        except BaseException:
+            self._handles.drop(handle)  # nobody else can know the run
+            raise
         finally:
             if place is not None and not handle.claimed:
                 self._release(place)
-            if created is None:
-                self._handles.drop(handle)
         self._after_create(created, handle, place)
         return created
 
