@@ -1,0 +1,114 @@
+"""asyncio → Trio: one call of a Trio node, awaited by the graph until its last task has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar, copy_context
+from typing import Any, Final, Generic, TypeVar
+
+import outcome
+import structlog
+import trio
+from attrs import define, field
+
+from lgtrio.errors import InternalError
+from lgtrio.graphs.trio_nodes.failures import exception_of_node
+from lgtrio.graphs.trio_nodes.thread import TRIO_THREAD
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+GRAPH_LOOP: ContextVar[asyncio.AbstractEventLoop] = ContextVar("lgtrio_graph_loop")
+"""In a Trio node and everything below it: the loop that executes its graph."""
+
+_CANCEL_REASON: Final = "the graph cancelled the node"
+
+_END_OF_LOOP: Final = (trio.Cancelled, GeneratorExit)
+"""Outside of the call's own scope these say that the Trio loop ends, or has crashed."""
+
+
+async def call_in_trio(function: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run an async function of Trio in the nodes' Trio loop, from an asyncio task.
+
+    Raises:
+        Exception: what the function raised, see `exception_of_node`.
+        InternalError: the Trio loop died, or was ended with the process.
+
+    Cancellation: the first one cancels the function's scope; later ones change nothing. The
+    function's end is waited for, however long it takes. What it then raises is raised; otherwise
+    the cancellation is, also when it returned a value after all.
+    """
+    return await _NodeCall(function).result()
+
+
+@define(eq=False)
+class _NodeCall(Generic[T]):
+    """One task of the Trio loop that one asyncio task waits for."""
+
+    function: Callable[[], Coroutine[Any, Any, T]]
+    context: Context = field(factory=copy_context, init=False)
+    _loop: asyncio.AbstractEventLoop = field(factory=asyncio.get_running_loop, init=False)
+    _scope: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    _ended: outcome.Outcome[T] | None = field(default=None, init=False)
+    """Touched in asyncio's thread only."""
+    _waking: asyncio.Future[None] = field(init=False)
+
+    # -- in asyncio ----------------------------------------------------------------------
+
+    async def result(self) -> T:
+        self.context.run(GRAPH_LOOP.set, self._loop)
+        thread = TRIO_THREAD.admit(self)
+        cancelled: asyncio.CancelledError | None = None
+        while self._ended is None:
+            # A new future each time: cancelling the task cancels the one it waits for.
+            self._waking = self._loop.create_future()
+            try:
+                await self._waking
+            except BaseException as error:
+                if cancelled is None and self._ended is None:
+                    thread.cancel(self._scope, _CANCEL_REASON)
+                if not isinstance(error, asyncio.CancelledError):
+                    raise  # the loop was closed under us: nobody can wait
+                cancelled = cancelled or error
+        if cancelled is not None and not _failed(self._ended):
+            raise cancelled
+        return self._ended.unwrap()
+
+    def _finish(self, ended: outcome.Outcome[T]) -> None:
+        if self._ended is None:
+            self._ended = ended
+        if not self._waking.done():
+            self._waking.set_result(None)
+
+    # -- in Trio -------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        ended: outcome.Outcome[T] = outcome.Error(asyncio.CancelledError())
+        try:
+            # Nobody but the graph's cancel ever cancels this scope.
+            with self._scope:
+                ended = outcome.Value(await self.function())
+        except BaseException as error:
+            of_loop, own = BaseExceptionGroup("", [error]).split(_END_OF_LOOP)
+            if own is not None:
+                self._report(outcome.Error(exception_of_node(own)))
+            if of_loop is not None:
+                raise
+        else:
+            self._report(ended)
+
+    def lose(self) -> None:
+        """The Trio loop died while the function was running in it."""
+        self._report(outcome.Error(InternalError("The Trio loop of the nodes has ended.")))
+
+    def _report(self, ended: outcome.Outcome[T]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._finish, ended)
+        except RuntimeError:
+            log.debug("a Trio node ended after the loop of its graph had been closed")
+
+
+def _failed(ended: outcome.Outcome[Any]) -> bool:
+    return isinstance(ended, outcome.Error) and not isinstance(ended.error, asyncio.CancelledError)
