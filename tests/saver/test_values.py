@@ -192,7 +192,8 @@ def test_writes_without_a_checkpoint_are_refused(database: Database) -> None:
 def test_listing_more_than_a_page(database: Database) -> None:
     saver = database.saver()
     for step in range(230):
-        saver.put(CONFIG, checkpoint_of({}, {}), {"step": step, 'odd "key"': step % 2}, {})
+        metadata: Any = {"step": step, 'odd "key"': step % 2}
+        saver.put(CONFIG, checkpoint_of({}, {}), metadata, {})
     assert [found.metadata["step"] for found in saver.list(CONFIG)] == list(range(229, -1, -1))
     odd = [found.metadata["step"] for found in saver.list(CONFIG, filter={'odd "key"': 1})]
     assert odd == list(range(229, 0, -2))
