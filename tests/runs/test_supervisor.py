@@ -346,6 +346,7 @@ async def test_a_quiet_thread_starts_nothing_until_it_is_let_go(
 
 
 async def test_followers_all_get_the_same_bytes(autojump_clock: MockClock, b: Bench) -> None:
+    await b.submit(new_run(T, ["sleep", 1]))  # all follow the next run before it starts
     submitted = await b.supervisor.submit(
         new_run(T, ["sleep", 1], ["emit", 1], ["sleep", 1], ["emit", 2]),
         thread=_thread(T),
@@ -355,7 +356,7 @@ async def test_followers_all_get_the_same_bytes(autojump_clock: MockClock, b: Be
     joined = [await b.supervisor.follow(submitted.run) for _ in range(3)]
 
     async def join_late() -> None:
-        await trio.sleep(1.5)
+        await trio.sleep(2.5)
         late.append(await read_all(await b.supervisor.follow(submitted.run)))
 
     async with trio.open_nursery() as nursery:
@@ -368,6 +369,7 @@ async def test_followers_all_get_the_same_bytes(autojump_clock: MockClock, b: Be
 
 
 async def test_a_filter_keeps_metadata_and_error(autojump_clock: MockClock, b: Bench) -> None:
+    await b.submit(new_run(T, ["sleep", 1]))
     run = await b.submit(new_run(T, ["sleep", 1], ["emit", 1], ["burst", 1], ["fail"]))
     follower = await b.supervisor.follow(run, modes=frozenset({"custom"}))
     events = [
