@@ -128,7 +128,7 @@ async def test_reject_stores_nothing(autojump_clock: MockClock, b: Bench) -> Non
 
 
 async def test_interrupt_displaces_the_whole_lane(autojump_clock: MockClock, b: Bench) -> None:
-    first = await b.submit(new_run(T, ["emit", 1], ["sleep", 9]))
+    first = await b.submit(new_run(T, ["emit", 1], ["stubborn", 9]))
     await wait_all_tasks_blocked()
     second = await b.submit(new_run(T, ["emit", 2], strategy="interrupt"))
     third = await b.submit(new_run(T, ["emit", 3], strategy="interrupt"))
