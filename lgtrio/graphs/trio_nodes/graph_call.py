@@ -60,11 +60,10 @@ async def graph_side(work: Any, /, *args: Any, **kwargs: Any) -> Any:
 
 
 def _as_function(
-    work: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Callable[[], Awaitable[Any]]:
+    work: Awaitable[T] | Callable[..., Awaitable[T]], args: Any, kwargs: Any
+) -> Callable[[], Awaitable[T]]:
     if callable(work):
-        function: Callable[..., Awaitable[Any]] = work
-        return partial(function, *args, **kwargs)
+        return partial(work, *args, **kwargs)
     if not inspect.isawaitable(work):
         raise TypeError(f"graph_side needs an async function or a coroutine, not {work!r}.")
     if args or kwargs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Final, Generic, TypeVar
 
@@ -60,21 +61,32 @@ class _NodeCall(Generic[T]):
     async def result(self) -> T:
         self.context.run(GRAPH_LOOP.set, self._loop)
         thread = TRIO_THREAD.admit(self)
-        cancelled: asyncio.CancelledError | None = None
-        while self._ended is None:
-            # A new future each time: cancelling the task cancels the one it waits for.
-            self._waking = self._loop.create_future()
-            try:
-                await self._waking
-            except BaseException as error:
-                if cancelled is None and self._ended is None:
-                    thread.cancel(self._scope, _CANCEL_REASON)
-                if not isinstance(error, asyncio.CancelledError):
-                    raise  # the loop was closed under us: nobody can wait
-                cancelled = cancelled or error
-        if cancelled is not None and not _failed(self._ended):
-            raise cancelled
+        try:
+            await self._end()
+        except BaseException as error:
+            thread.cancel(self._scope, _CANCEL_REASON)
+            if isinstance(error, asyncio.CancelledError):
+                await self._end_in_spite_of_cancels()  # noqa: ASYNC102  (the node's end is owed)
+                self._raise_if_failed()
+            raise  # without a wait where the loop was closed under us
+        assert self._ended is not None
         return self._ended.unwrap()
+
+    async def _end(self) -> None:
+        # A new future each time: cancelling a task cancels the one it waits for.
+        self._waking = self._loop.create_future()
+        await self._waking
+
+    async def _end_in_spite_of_cancels(self) -> None:
+        while self._ended is None:
+            with suppress(asyncio.CancelledError):
+                await self._end()
+
+    def _raise_if_failed(self) -> None:
+        """Raise what the function raised of its own accord."""
+        if isinstance(self._ended, outcome.Error):
+            with suppress(asyncio.CancelledError):
+                self._ended.unwrap()
 
     def _finish(self, ended: outcome.Outcome[T]) -> None:
         if self._ended is None:
@@ -90,7 +102,7 @@ class _NodeCall(Generic[T]):
             # Nobody but the graph's cancel ever cancels this scope.
             with self._scope:
                 ended = outcome.Value(await self.function())
-        except BaseException as error:
+        except BaseException as error:  # noqa: ASYNC103  (raised in the graph instead)
             of_loop, own = BaseExceptionGroup("", [error]).split(_END_OF_LOOP)
             if own is not None:
                 self._report(outcome.Error(exception_of_node(own)))
@@ -108,7 +120,3 @@ class _NodeCall(Generic[T]):
             self._loop.call_soon_threadsafe(self._finish, ended)
         except RuntimeError:
             log.debug("a Trio node ended after the loop of its graph had been closed")
-
-
-def _failed(ended: outcome.Outcome[Any]) -> bool:
-    return isinstance(ended, outcome.Error) and not isinstance(ended.error, asyncio.CancelledError)

@@ -95,7 +95,7 @@ class TrioThread:
     def _work(self) -> None:
         try:
             trio.run(self._serve)
-        except BaseException as error:  # a task outside of any node, or Trio itself
+        except BaseException as error:  # noqa: ASYNC103  (no Trio task: the loop is gone)
             log.critical("the Trio loop of the nodes died", exc_info=error)
         finally:
             self._settled.set()
