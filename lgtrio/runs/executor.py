@@ -64,10 +64,12 @@ class RunSink(Protocol):
 
     def parts(self, parts: Sequence[Part]) -> None:
         """Stream parts in order; a batch is everything that was waiting at one wake-up."""
+        ...
 
     def ended(self, outcome: GraphOutcome) -> None:
         """Called exactly once, after the last `parts`, when nothing of the run is written
         any more: its task has ended and its saver has nothing in flight, or it is fenced."""
+        ...
 
 
 class Executor(Protocol):
@@ -88,9 +90,11 @@ class Executor(Protocol):
             the grace time, then the run is fenced. `sink.ended` is called before `Cancelled`
             leaves, so the caller knows what the graph did.
         """
+        ...
 
     def request_drain(self, run_id: str) -> None:
         """Ask a run to stop before its next step; its outcome will be DRAINED (or FINISHED)."""
+        ...
 
 
 class GraphStates(Protocol):
@@ -109,6 +113,7 @@ class GraphStates(Protocol):
     ) -> Json:
         """A ThreadState (spec 02). `checkpoint` may hold checkpoint_id, checkpoint_ns,
         checkpoint_map; None or no id means the latest. Unknown checkpoint id: NotFound."""
+        ...
 
     async def get_history(
         self,
@@ -121,6 +126,7 @@ class GraphStates(Protocol):
         checkpoint: dict[str, object] | None = None,
     ) -> Json:
         """JSON array of ThreadStates, newest first."""
+        ...
 
     async def update_state(
         self,
@@ -133,6 +139,7 @@ class GraphStates(Protocol):
         metadata: dict[str, object] | None = None,
     ) -> StateUpdated:
         """Write a checkpoint by hand."""
+        ...
 
 
 @frozen

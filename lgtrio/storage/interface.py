@@ -235,6 +235,7 @@ class Storage(Protocol):
     # -- assistants --------------------------------------------------------------------
     async def ensure_assistant(self, assistant: AssistantRecord) -> None:
         """Insert it (and its version 1) unless an assistant of that id exists."""
+        ...
 
     async def get_assistant(self, assistant_id: str) -> AssistantRecord | None: ...
 
@@ -244,11 +245,13 @@ class Storage(Protocol):
         Raises:
             AlreadyExists: the id is taken and `exist_ok` is False.
         """
+        ...
 
     async def get_thread(self, thread_id: str) -> ThreadRecord | None: ...
 
     async def patch_thread(self, thread_id: str, metadata: Json) -> ThreadRecord | None:
         """Merge top-level keys of `metadata` (null is stored as null); None if unknown."""
+        ...
 
     async def delete_thread(self, thread_id: str) -> Sequence[LaneRun] | None:
         """Delete thread, runs, frames, checkpoints, writes in one transaction.
@@ -257,6 +260,7 @@ class Storage(Protocol):
             The runs that were active, so that the supervisor cancels the running one;
             None if the thread is unknown.
         """
+        ...
 
     async def set_thread_state(self, thread_id: str, outcome: ThreadOutcome) -> ThreadRecord | None:
         """After a state update by a client: values, rest status, interrupts, error.
@@ -264,6 +268,7 @@ class Storage(Protocol):
         Raises:
             Conflict: a run is pending or running on the thread.
         """
+        ...
 
     # -- runs --------------------------------------------------------------------------
     async def create_run(
@@ -289,9 +294,11 @@ class Storage(Protocol):
             ThreadBusy: `decide` rejected; nothing was stored.
             AlreadyExists: the run's id is taken.
         """
+        ...
 
     async def next_run(self, thread_id: str) -> RunRecord | None:
         """The run that `claim_next` would take, or None as there; changes nothing."""
+        ...
 
     async def claim_next(self, thread_id: str, *, only: str | None = None) -> RunRecord | None:
         """Move the thread's next PENDING run to RUNNING.
@@ -310,6 +317,7 @@ class Storage(Protocol):
             The run as stored after the change, or None if the thread has a running run, or
             nothing pending, or only runs that are still delayed, or not `only`.
         """
+        ...
 
     async def finish_run(
         self,
@@ -331,9 +339,11 @@ class Storage(Protocol):
         Returns:
             None if the run was no longer active: somebody else won, nothing was changed.
         """
+        ...
 
     async def requeue_run(self, run_id: str, *, cause: Cause, actor: str | None = None) -> bool:
         """RUNNING back to PENDING (shutdown); False if it was not running."""
+        ...
 
     async def rollback_run(
         self,
@@ -348,9 +358,11 @@ class Storage(Protocol):
         Its checkpoints, writes and frames go, the thread row is as before the run (only
         `updated_at` moves). None if the run was not active (or not in status `only`).
         """
+        ...
 
     async def delete_run(self, run_id: str, *, actor: str | None = None) -> bool:
         """Delete a run that is not RUNNING, with its checkpoints, writes and frames."""
+        ...
 
     async def get_run(self, run_id: str) -> RunRecord | None: ...
 
@@ -358,31 +370,38 @@ class Storage(Protocol):
         self, thread_id: str, *, limit: int, offset: int, status: str | None
     ) -> Sequence[RunRecord]:
         """Newest first."""
+        ...
 
     async def claimable(self, *, limit: int = 1000) -> Sequence[Claimable]:
         """The next run of each thread that has none running, oldest first.
 
         Next as in `claim_next`; where all of a thread are delayed, the one that is due first.
         """
+        ...
 
     async def recover(self, *, max_attempts: int) -> Recovered:
         """Put right what the last process left RUNNING; called once, before HTTP listens."""
+        ...
 
     # -- frames of resumable runs ------------------------------------------------------
     async def append_frames(self, run_id: str, frames: Sequence[Frame]) -> None:
         """Durable on return. Frames beyond the per-run bound push out the oldest."""
+        ...
 
     async def read_frames(self, run_id: str, *, after: int, limit: int = 1000) -> Sequence[Frame]:
         """Frames with `seq > after`, in order."""
+        ...
 
     async def last_frame(self, run_id: str) -> int:
         """Highest stored seq of the run, 0 if there is none."""
+        ...
 
     # -- journal -----------------------------------------------------------------------
     async def journal(
         self, *, run_id: str | None = None, thread_id: str | None = None, limit: int = 1000
     ) -> Sequence[JournalLine]:
         """The newest `limit` lines that match, the oldest of them first."""
+        ...
 
 
 # -- the graph side's view: called from asyncio loops and sync node threads -------------------

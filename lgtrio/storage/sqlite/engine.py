@@ -226,7 +226,7 @@ class Engine:
             batch, closing = self._next_batch()
             try:
                 self._commit(batch)
-            except BaseException:  # the thread is the database: it outlives any surprise
+            except BaseException:  # noqa: ASYNC103  (no Trio here; the thread must live on)
                 log.exception("the database writer met an unexpected error")
 
     def _next_batch(self) -> tuple[list[_Job], bool]:
@@ -292,10 +292,10 @@ class _Transaction:
                 results.append(outcome.capture(step, job))
                 self._still_open()
             self._end(undo=len(batch) == 1 and isinstance(results[0], outcome.Error))
-        except BaseException as error:
+        except BaseException as error:  # noqa: ASYNC103  (no Trio task; the callers get it)
             self._roll_back()
             failed = translate(error) if isinstance(error, sqlite3.Error) else error
-            return _all_failed(results, failed, len(batch))
+            return _all_failed(results, failed, len(batch))  # noqa: ASYNC104  (as above)
         return results
 
     def _still_open(self) -> None:
