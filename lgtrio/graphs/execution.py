@@ -126,7 +126,7 @@ class Execution:
             self._end = GraphEnd.FINISHED
         except GraphDrained:
             self._end = GraphEnd.DRAINED
-        except asyncio.CancelledError as error:
+        except asyncio.CancelledError as error:  # noqa: ASYNC103 - the task ends here
             self._exits = [each for each in error.args if isinstance(each, asyncio.Task)]
             if not self._cancelled:
                 self._failed(NodeCancelledError("?", "The graph cancelled itself"))
@@ -177,7 +177,7 @@ class Execution:
         try:
             await self._come_to_rest()
             outcome = await self._outcome()
-        except BaseException as error:
+        except BaseException as error:  # noqa: ASYNC103 - an end is reported in any case
             log.exception("the end of a run could not be read", run_id=self.run.run_id)
             outcome = GraphOutcome(GraphEnd.FAILED, None, error=error_info(error))
         if self._error is not None:

@@ -51,6 +51,8 @@ class _Delivery:
     outcome: GraphOutcome | None = None
     lost: bool = False
     """The loop has died: no outcome will arrive."""
+    fenced: bool = False
+    """The run was closed from this side, whatever it was doing."""
     changed: trio.Event = field(factory=trio.Event)
     """Set when there is an outcome, or there will be none."""
 
@@ -118,7 +120,7 @@ class LanggraphExecutor:
             await self._follow(execution, delivery, slot)
         finally:
             del self._active[run.run_id]
-            self._note_stuck(execution)
+            self._keep_if_stuck(execution, delivery)
         assert delivery.outcome is not None
         return delivery.outcome
 
@@ -129,9 +131,9 @@ class LanggraphExecutor:
     @property
     def stuck(self) -> Sequence[StuckRun]:
         """Closed runs of which a task or thread is still executing, oldest first."""
-        ended = [run_id for run_id, (each, _) in self._closed.items() if not each.running]
-        for run_id in ended:
-            del self._closed[run_id]
+        self._closed = {
+            run_id: closed for run_id, closed in self._closed.items() if closed[0].running
+        }
         return [
             StuckRun(run_id, each.stuck_calls, since)
             for run_id, (each, since) in self._closed.items()
@@ -155,7 +157,7 @@ class LanggraphExecutor:
                 await delivery.changed.wait()
             if delivery.outcome is None:
                 end = GraphEnd.FAILED if delivery.lost else GraphEnd.ABANDONED
-                await self._close(execution, delivery, end)
+                await self._close(execution, delivery, end)  # noqa: ASYNC102 - shields itself
             raise
         if delivery.outcome is None:
             await self._close(execution, delivery, GraphEnd.FAILED)
@@ -163,6 +165,7 @@ class LanggraphExecutor:
     async def _close(self, execution: Execution, delivery: _Delivery, end: GraphEnd) -> None:
         """Fence a run that does not end by itself, and say what it has left."""
         execution.fence()
+        delivery.fenced = True
         error = None
         if end is GraphEnd.FAILED:
             error = ErrorInfo("InternalError", "The event loop of the run's graph died.")
@@ -197,13 +200,14 @@ class LanggraphExecutor:
             log.exception("the state of a closed run could not be read")
             return None
 
+    def _keep_if_stuck(self, execution: Execution, delivery: _Delivery) -> None:
+        if delivery.fenced or execution.stuck_calls:
+            self._closed[execution.run.run_id] = (execution, trio.current_time())
+            log.info("stuck runs", count=len(self.stuck))  # forgets those that have ended
+
     def _unknown_graph(self, run: RunRecord, sink: RunSink) -> GraphOutcome:
         """The run was stored by a server with another langgraph.json."""
         message = f"There is no graph {run.graph_id!r} on this server."
         outcome = GraphOutcome(GraphEnd.FAILED, None, error=ErrorInfo("GraphLoadFailed", message))
         sink.ended(outcome)
         return outcome
-
-    def _note_stuck(self, execution: Execution) -> None:
-        if execution.running:
-            self._closed[execution.run.run_id] = (execution, trio.current_time())

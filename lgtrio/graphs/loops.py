@@ -99,11 +99,11 @@ class GraphLoop:
                 self.asyncio_loop.run_forever()
             except (SystemExit, KeyboardInterrupt) as error:
                 log.warning("a graph tried to end the process", error=repr(error))
-            except BaseException as error:  # the loop is broken: reported, and replaced
+            except BaseException as error:  # noqa: ASYNC103 - the loop is broken and replaced
                 self.on_death(error)
                 with suppress(Exception):  # what can still be given back, is
                     self.asyncio_loop.close()
-                return
+                return  # noqa: ASYNC104 - as above; this is no task
         self._wind_up()
 
     def _wind_up(self) -> None:
@@ -180,7 +180,7 @@ class LoopSlot:
         log.critical("a graph loop died and is replaced", loop=self.name, exc_info=error)
         self.door.send(self, None)
 
-    def receive(self, _items: Sequence[None]) -> None:
+    def receive(self, items: Sequence[None]) -> None:  # noqa: ARG002 - that it arrives says all
         """The loop's death has arrived on the Trio loop."""
         self.start()
         for errand in self._errands:

@@ -37,8 +37,9 @@ async def starting_input(
     """The input to start (again) with; None continues. A fork point that the run has left
     behind is taken out of `config`."""
     if run.attempt > 1 and await _has_checkpoint(run, persistence):
+        configurable = config.setdefault("configurable", {})
         for key in _FORK_KEYS:
-            config["configurable"].pop(key, None)
+            configurable.pop(key, None)
         return None
     if kwargs.command is None or "resume" not in kwargs.command:
         return run_input(kwargs)
@@ -61,7 +62,7 @@ async def _resuming_input(
 ) -> Any:
     assert kwargs.command is not None
     answer = kwargs.command["resume"]
-    if "checkpoint_id" in config["configurable"]:
+    if "checkpoint_id" in config.get("configurable", {}):
         return run_input(kwargs)  # a fork asks anew, under new ids
     snapshot = await graph.aget_state(config)
     pending = [each.id for each in snapshot.interrupts]

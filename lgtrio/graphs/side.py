@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Final
 
 import structlog
 import trio
@@ -31,6 +32,9 @@ from lgtrio.problems import Problem
 from lgtrio.storage.sqlite.engine import Engine
 
 log = structlog.get_logger(__name__)
+
+_FEWEST_THREADS: Final = 100
+"""However few runs may execute at once, one of them may fan out to many sync nodes."""
 
 
 @frozen
@@ -59,7 +63,7 @@ async def open_graph_side(
     Leave it when no run executes any more: what is left is cancelled and not waited for long.
     """
     sys.setswitchinterval(settings.switch_interval)
-    threads = NodeThreads(settings.n_jobs_per_worker)
+    threads = NodeThreads(max(settings.n_jobs_per_worker, _FEWEST_THREADS))
     database = GraphDatabase.on(engine)
     async with _open_slots(settings.graph_loops, threads) as slots:
         graphs, by_graph = await _load(config, database, slots)

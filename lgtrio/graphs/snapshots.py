@@ -17,9 +17,7 @@ def thread_state(snapshot: StateSnapshot) -> dict[str, Any]:
         "values": snapshot.values,
         "next": snapshot.next,
         "tasks": [_task(task) for task in snapshot.tasks],
-        # LangGraph keeps the thread's id out of the metadata that it stores
-        "metadata": snapshot.metadata
-        and {**snapshot.metadata, "thread_id": snapshot.config["configurable"]["thread_id"]},
+        "metadata": _metadata(snapshot),
         "created_at": snapshot.created_at,
         "checkpoint": checkpoint,
         "parent_checkpoint": parent,
@@ -44,6 +42,14 @@ def checkpoint_of(config: Mapping[str, Any] | None) -> dict[str, Any] | None:
         return None
     configurable = config["configurable"]
     return {key: configurable[key] for key in _CHECKPOINT_KEYS if key in configurable}
+
+
+def _metadata(snapshot: StateSnapshot) -> dict[str, Any] | None:
+    """With the thread's id, which LangGraph keeps out of what it stores."""
+    if snapshot.metadata is None:
+        return None
+    thread_id = snapshot.config.get("configurable", {}).get("thread_id")
+    return {**snapshot.metadata, "thread_id": thread_id}
 
 
 def _task(task: PregelTask) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class LanggraphStates:
             snapshot = await graph.aget_state(at, subgraphs=subgraphs)
         if snapshot.created_at is not None:
             return to_json(thread_state(snapshot))
-        if checkpoint_id := at["configurable"].get("checkpoint_id"):
+        if checkpoint_id := at.get("configurable", {}).get("checkpoint_id"):
             raise NotFound(f"Checkpoint {checkpoint_id} not found on this thread.")
         return EMPTY_STATE
 
@@ -119,12 +119,12 @@ class LanggraphStates:
     async def _update_state(
         self, loaded: LoadedGraph, at: RunnableConfig, values: Any, as_node: str | None
     ) -> StateUpdated:
-        latest = _config(at["configurable"]["thread_id"], None)
+        latest = _config(at.get("configurable", {})["thread_id"], None)
         async with self._open(loaded, at, "threads.update") as graph:
             stored = await graph.aupdate_state(at, values, as_node=as_node)
             snapshot = await graph.aget_state(latest)
         return StateUpdated(
-            to_json(stored["configurable"]),
+            to_json(stored.get("configurable")),
             to_json(snapshot.values),
             tuple(snapshot.next),
             to_json(pending_interrupts(snapshot)),

@@ -74,7 +74,7 @@ class StreamTap:
         # `values` is always listened to: the last ones are the run's result.
         modes: set[GraphMode] = {"values"}
         modes |= {_DIRECT[mode] for mode in self.modes if mode in _DIRECT}
-        configurable = config["configurable"]
+        configurable = config.setdefault("configurable", {})
         configurable[CONFIG_KEY_STREAM] = StreamProtocol(self._emitted, modes)
         configurable[CONFIG_KEY_RUNTIME] = Runtime(store=store, stream_writer=self.write)
         if StreamMode.MESSAGES in self.modes or StreamMode.MESSAGES_TUPLE in self.modes:
@@ -96,7 +96,7 @@ class StreamTap:
         if self.closed:
             raise Fenced(self.run_id)
         if StreamMode.CUSTOM in self.modes:
-            task_ns: str = get_config()["configurable"][CONFIG_KEY_CHECKPOINT_NS]
+            task_ns: str = get_config().get("configurable", {})[CONFIG_KEY_CHECKPOINT_NS]
             self._send("custom", task_ns.rpartition(NS_SEP)[0], chunk)
 
     def _emitted(self, chunk: StreamChunk) -> None:

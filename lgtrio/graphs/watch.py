@@ -108,8 +108,7 @@ class _Pulse:
     def check(self, blocked_after: float) -> None:
         asked = self._asked
         if asked is None:
-            if self._reported is not None:
-                self._reported = None
+            self._reported = None
             self._asked = time.monotonic()
             self.loop.post(self._give)
         elif time.monotonic() - asked > blocked_after and self._reported is None:

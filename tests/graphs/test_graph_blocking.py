@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from functools import partial
 
 import orjson
@@ -11,6 +12,7 @@ from graph_client import Open, Recorder, record
 from odd_graphs import Gate
 from structlog.testing import capture_logs
 
+from lgtrio.graphs.threads import CALLS_OF_RUN, NodeThreads, SyncCalls
 from lgtrio.runs.executor import GraphEnd
 
 
@@ -25,15 +27,48 @@ async def test_sleeping_sync_nodes_do_not_wait_for_one_another(open_graphs: Open
         assert trio.current_time() - start >= 1
 
 
-async def test_a_stuck_thread_is_replaced(open_odd: Open, gate: Gate, held_input: dict):
-    async with open_odd(cancel_grace=0.05, n_jobs_per_worker=1) as client:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(client.run, "held", held_input)
-            await trio.to_thread.run_sync(gate.reached.wait)
-            nursery.cancel_scope.cancel()
-        assert len(client.side.executor.stuck) == 1
-        with trio.fail_after(10):
-            assert (await client.run("three", {})).end is GraphEnd.FINISHED
+def test_a_stuck_thread_is_replaced():
+    threads = NodeThreads(limit=1)
+    gate, owner = Gate(), SyncCalls(lambda: "node")
+    context = copy_context()
+    context.run(CALLS_OF_RUN.set, owner)
+    stuck = context.run(threads.submit, gate.hold)
+    waiting = threads.submit(lambda: "done")
+    assert gate.reached.wait(10)
+    assert not waiting.running(), "there is only one place"
+    assert list(threads.running(owner).values()) == ["node"]
+    threads.abandon(owner)
+    assert waiting.result(10) == "done"
+    gate.opened.set()
+    stuck.result(10)
+    assert threads.submit(lambda: "still").result(10) == "still"
+
+
+def test_a_call_that_is_cancelled_while_it_waits_never_runs():
+    threads = NodeThreads(limit=1)
+    gate = Gate()
+    threads.submit(gate.hold)
+    waiting = threads.submit(gate.ended.set)
+    assert waiting.cancel()
+    last = threads.submit(lambda: "last")
+    gate.opened.set()
+    assert last.result(10) == "last"
+    assert not gate.ended.is_set()
+
+
+async def test_a_blocked_loop_does_not_hold_up_the_end_of_the_server(
+    open_odd: Open, gate: Gate, held_input: dict
+):
+    with trio.fail_after(20):
+        async with open_odd(cancel_grace=0.05) as client:
+            thread = client.side.executor.slots["blocked"].loop.thread
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(client.run, "blocked", held_input)
+                await trio.to_thread.run_sync(gate.reached.wait)
+                nursery.cancel_scope.cancel()
+        assert thread.is_alive()
+        gate.opened.set()
+        await trio.to_thread.run_sync(thread.join)
 
 
 @pytest.mark.parametrize("graph", ["sleeps_in_async", "burns_cpu"])
