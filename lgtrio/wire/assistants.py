@@ -1,4 +1,4 @@
-"""Assistants on the wire (spec 01)."""
+"""Assistants on the wire."""
 
 from __future__ import annotations
 

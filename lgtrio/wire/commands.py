@@ -1,4 +1,4 @@
-"""The `command` of a run: resume, update, goto (spec 03)."""
+"""The `command` of a run: resume, update, goto."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from uuid_utils import uuid4, uuid7
 from lgtrio.errors import InvalidRequest
 
 _GRAPH_NAMESPACE: Final = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
-"""Spec 01: the reference's own namespace, none of the constants of RFC 4122."""
+"""The platform's own namespace, none of the constants of RFC 4122."""
 
 
 def new_id() -> str:

@@ -1,4 +1,4 @@
-"""The execution part of a run, as stored in `runs.kwargs` and shown by GET (spec 03)."""
+"""The execution part of a run, as stored in `runs.kwargs` and shown by GET."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RunKwargs:
     command: dict[str, Any] | None
     """`resume` / `update` / `goto` as sent; wins over `input`."""
     config: dict[str, Any]
-    """Merged config (spec 03, merging): `configurable` with the server keys and, for a fork,
+    """Merged config (see `wire.merging`): `configurable` with the server keys and, for a fork,
     `checkpoint_id` / `checkpoint_ns` / `checkpoint_map`; `tags`, `recursion_limit`, `metadata`."""
     context: dict[str, Any] | None
     stream_mode: Sequence[StreamMode] = (StreamMode.VALUES,)
@@ -36,7 +36,7 @@ class RunKwargs:
     checkpoint_during: bool = True
     durability: Durability = Durability.ASYNC
     context_given: bool = False
-    """The run's own body had `context` (not only `configurable`): spec 03, "context to graph"."""
+    """The run's own body had `context` (not only `configurable`)."""
 
     def to_json(self) -> bytes:
         """

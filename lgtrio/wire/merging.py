@@ -1,4 +1,4 @@
-"""What a run is executed with: assistant, thread and run body merged (spec 03, "Merging").
+"""What a run is executed with: assistant, thread and run body merged.
 
 Pure functions over decoded JSON; nothing given is changed.
 """

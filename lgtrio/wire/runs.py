@@ -1,4 +1,4 @@
-"""Runs on the wire (spec 03): one body for every way to create one, and how a run is shown."""
+"""Runs on the wire: one body for every way to create one, and how a run is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Thread states on the wire: read, update, history (spec 02)."""
+"""Thread states on the wire: read, update, history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads on the wire (spec 02)."""
+"""Threads on the wire."""
 
 from __future__ import annotations
 
