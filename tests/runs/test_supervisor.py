@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 import orjson
 import pytest
 import trio
-from scripted import Bench, ScriptedExecutor, bench, new_run, read_all
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from lgtrio.errors import Conflict, InvalidRequest, NotFound, ShuttingDown, ThreadBusy
@@ -21,6 +20,7 @@ from lgtrio.runs.streams import StreamCut
 from lgtrio.storage.interface import Cause, Storage
 from lgtrio.storage.sqlite import open_sqlite
 from lgtrio.wire.enums import CancelAction
+from support.scripted import Bench, ScriptedExecutor, bench, new_run, read_all
 
 T = "11111111-1111-4111-8111-111111111111"
 U = "22222222-2222-4222-8222-222222222222"
