@@ -171,7 +171,7 @@ class Load:
     """A client of each kind, each in a thread, until the server dies under them."""
 
     def __init__(self, url: str, ledger: Ledger, file: Path, seed: int) -> None:
-        self._failures: list[BaseException] = []
+        self._failures: list[Exception] = []
         self._threads = [
             threading.Thread(target=self._work, args=(url, ledger, file, kind, seed + number))
             for number, kind in enumerate(KINDS)
@@ -191,7 +191,7 @@ class Load:
             thread.join(60)
             assert not thread.is_alive(), "a client hangs on a server that is gone"
         if self._failures:
-            raise BaseExceptionGroup("clients failed", self._failures)
+            raise ExceptionGroup("clients failed", self._failures)
 
     def _work(
         self, url: str, ledger: Ledger, file: Path, kind: Callable[[Client], None], seed: int
@@ -203,5 +203,5 @@ class Load:
                     kind(client)
         except httpx.TransportError:
             return  # the server has been killed
-        except BaseException as failure:
+        except Exception as failure:
             self._failures.append(failure)
