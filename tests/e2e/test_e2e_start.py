@@ -23,7 +23,7 @@ from support.server import (
     wait_until_listening,
 )
 
-DEMO_GRAPHS = ["chat", "echo", "approval", "slow", "fanout", "nested", "fails"]
+DEMO_GRAPHS = ["chat", "echo", "approval", "slow", "fanout", "structured", "nested", "fails"]
 QUESTION = {"messages": [{"role": "user", "content": "What is 6 times 7?"}]}
 
 
