@@ -24,7 +24,7 @@ from lgtrio.storage.interface import Storage
 from lgtrio.storage.sqlite import open_sqlite
 from lgtrio.wire.assistants import default_assistant
 from lgtrio.wire.times import now_iso
-from runs.scripted import ScriptedExecutor
+from support.scripted import ScriptedExecutor
 
 GRAPHS = ("scripted", "other")
 Script = list[list[Any]]
