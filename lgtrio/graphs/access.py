@@ -155,10 +155,12 @@ class DatabaseAccess:
     def when_drained(self, callback: Callable[[], None]) -> None:
         """Call back once when nothing is in flight: now, or later on the writer's thread."""
         with self._lock:
-            if self._in_flight:
+            if draining := self._in_flight > 0:
                 self._waiting.append(callback)
-                return
-        callback()
+        if draining:
+            self._writer.engine.hurry_up()
+        else:
+            callback()
 
     async def wait_drained(self) -> None:
         """Wait until nothing is in flight; also after `close`.

@@ -284,6 +284,47 @@ def test_waiting_for_the_writer_on_its_own_thread_is_refused(engine: Engine) -> 
         engine.write_sync(lambda _connection: engine.write_sync(put(1)))
 
 
+# -- patience ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> Engine:
+    """A writer that does not begin by itself with what is in no hurry."""
+    monkeypatch.setattr("lgtrio.storage.sqlite.engine.PATIENCE", 3600.0)
+    engine.write_sync(put(0))  # from its next wait on it has the new patience
+    return engine
+
+
+def test_what_is_in_no_hurry_is_committed_with_what_is(patient: Engine, points: list[str]) -> None:
+    points.clear()
+    for number in (1, 2, 3):
+        patient.submit(put(number), name="patient", hurry=False)
+    assert patient.read(numbers) == [0]
+    patient.write_sync(put(4), name="hurried")
+    assert patient.read(numbers) == [0, 1, 2, 3, 4]
+    assert points.count("before-commit") == 1
+
+
+def test_somebody_who_begins_to_wait_hurries_the_writer_up(patient: Engine) -> None:
+    committed = threading.Event()
+    patient.submit(put(1), done=lambda _: committed.set(), hurry=False)
+    assert not committed.is_set()
+    patient.hurry_up()
+    assert committed.wait(SECONDS)
+
+
+@pytest.mark.parametrize("asleep", [False, True])
+def test_what_nobody_waits_for_is_committed_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, engine: Engine, asleep: bool
+) -> None:
+    if asleep:
+        monkeypatch.setattr("lgtrio.storage.sqlite.engine.ATTENTIVE", 0.0)
+        engine.write_sync(put(0))
+    committed = threading.Event()
+    engine.submit(put(1), done=lambda _: committed.set(), hurry=False)
+    assert committed.wait(SECONDS)
+
+
 # -- closing -------------------------------------------------------------------------------
 
 

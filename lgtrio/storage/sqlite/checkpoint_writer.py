@@ -53,6 +53,8 @@ class CheckpointWriter:
     ) -> None:
         """Queue rows in the order of the calls; never waits for the database.
 
+        They are in no hurry: whoever waits for them calls `engine.hurry_up`.
+
         All of them are stored or none. Rows that cannot be stored fail alone: others that
         happen to share the operation are not affected.
         """
@@ -76,7 +78,7 @@ class CheckpointWriter:
                 entry.stored(entry.error or _as_exception(failed))
 
         try:
-            self.engine.submit(put_checkpoint_rows, done=done)
+            self.engine.submit(put_checkpoint_rows, done=done, hurry=False)
         except StorageError as error:  # the engine is closed
             done(outcome.Error(error))
 

@@ -4,6 +4,10 @@ A commit costs more than the rows in it, so whatever has been submitted while th
 being committed becomes the next one: alone, a caller waits for one small transaction; in a
 crowd, five hundred share it. Each operation of a batch has a SAVEPOINT of its own, so one that
 raises is undone alone. Readers have connections of their own and never wait for the writer (WAL).
+
+Waking a thread costs about as much as a small commit. So writes that nobody waits for yet
+(`hurry=False`) do not wake the writer: it takes them along with the next batch, or after
+`PATIENCE` at the latest.
 """
 
 from __future__ import annotations
@@ -38,6 +42,10 @@ Faults = Callable[[str], None]
 
 MAX_BATCH: Final = 500
 """Operations a transaction. More would not save time any more, and the first one waits for all."""
+PATIENCE: Final = 0.004
+"""Seconds an operation that is in no hurry waits for others to share its transaction."""
+ATTENTIVE: Final = 0.1
+"""Seconds without work after which the writer stops looking by itself and has to be woken."""
 MAX_SCANS: Final = 2
 """Worker threads that may scan at once; they compete with everything else for the interpreter."""
 
@@ -74,8 +82,12 @@ class Engine:
 
     _writer: sqlite3.Connection = field(init=False)
     _readers: Readers = field(init=False)
-    _queue: SimpleQueue[_Job | None] = field(factory=SimpleQueue, init=False)
+    _jobs: deque[_Job] = field(factory=deque, init=False)
     """Unbounded: each job has a caller who waits for it or a saver that counts it."""
+    _wake: SimpleQueue[bool] = field(factory=SimpleQueue, init=False)
+    """Wakes the writer. True: to begin with the jobs; False: to look at them by itself again."""
+    _asleep: bool = field(default=False, init=False)
+    """The writer does not look for jobs by itself."""
     _gate: threading.RLock = field(factory=threading.RLock, init=False)
     """Orders submit against close; inline it also serialises the one connection."""
     _closed: bool = field(default=False, init=False)
@@ -99,7 +111,12 @@ class Engine:
     # -- writing -------------------------------------------------------------------------
 
     def submit(
-        self, operation: Operation[T], *, done: Done[T] | None = None, name: str = ""
+        self,
+        operation: Operation[T],
+        *,
+        done: Done[T] | None = None,
+        name: str = "",
+        hurry: bool = True,
     ) -> None:
         """Queue an operation; never waits for the database (inline: runs it at once).
 
@@ -112,6 +129,8 @@ class Engine:
                 flag and `loop.call_soon_threadsafe(drain)`; so a batch costs few wake-ups.
                 Without `done` a failure is logged.
             name: names the fault points `before-op:<name>` and `after-op:<name>`.
+            hurry: False where nobody waits for it: it is committed within `PATIENCE`, with the
+                next operation that is in a hurry, or at `hurry_up`.
 
         Raises:
             StorageUnavailable: the engine is closed; the operation will not run.
@@ -122,8 +141,17 @@ class Engine:
                 raise StorageUnavailable("The database has been closed.")
             if self.inline:
                 self._commit([job])
-            else:
-                self._queue.put(job)
+                return
+            self._jobs.append(job)
+            # A writer that is asleep is told of the first one, to begin counting its patience.
+            if hurry or self._asleep:
+                self._asleep = False
+                self._wake.put(hurry)
+
+    def hurry_up(self) -> None:
+        """Begin with what was submitted without hurry: somebody waits for it now."""
+        if self._jobs:
+            self._wake.put(True)
 
     def write_sync(self, operation: Operation[T], *, name: str = "") -> T:
         """Run an operation and block this thread until it is committed; see `submit`."""
@@ -208,7 +236,7 @@ class Engine:
             if self._closed:
                 return
             self._closed = True
-            self._queue.put(None)
+            self._wake.put(True)
         if self._thread is not None:
             self._thread.join()
         self._readers.close()
@@ -221,27 +249,27 @@ class Engine:
     # -- the writer's thread -------------------------------------------------------------
 
     def _run(self) -> None:
-        closing = False
-        while not closing:
-            batch, closing = self._next_batch()
+        while batch := self._next_batch():
             try:
                 self._commit(batch)
-            except BaseException:  # noqa: ASYNC103  (no Trio here; the thread must live on)
+            except BaseException:  # noqa: ASYNC103  (no Trio task: the thread outlives any surprise)
                 log.exception("the database writer met an unexpected error")
 
-    def _next_batch(self) -> tuple[list[_Job], bool]:
-        """Wait for a job, then take what else is there; True with it after the last one."""
-        batch: list[_Job] = []
-        job = self._queue.get()
-        while job is not None:
-            batch.append(job)
-            if len(batch) == self.max_batch:
-                return batch, False
+    def _next_batch(self) -> list[_Job]:
+        """Wait until there is something to do, then take what is there; empty after the end."""
+        quiet = 0.0
+        while True:
             try:
-                job = self._queue.get_nowait()
-            except Empty:
-                return batch, False
-        return batch, True
+                hurry = self._wake.get(timeout=None if self._asleep else PATIENCE)
+            except Empty:  # patience is over
+                hurry = True
+                quiet += PATIENCE
+            if hurry and self._jobs:
+                return [self._jobs.popleft() for _ in range(min(len(self._jobs), self.max_batch))]
+            with self._gate:
+                if self._closed and not self._jobs:
+                    return []
+                self._asleep = quiet >= ATTENTIVE and not self._jobs
 
     def _commit(self, batch: Sequence[_Job]) -> None:
         """Run the jobs in one transaction and report to each."""
