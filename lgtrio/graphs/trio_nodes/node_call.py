@@ -105,7 +105,7 @@ class _NodeCall(Generic[T]):
         except BaseException as error:  # noqa: ASYNC103  (raised in the graph instead)
             of_loop, own = BaseExceptionGroup("", [error]).split(_END_OF_LOOP)
             if own is not None:
-                self._report(outcome.Error(exception_of_node(own)))
+                self._report(outcome.Error(exception_of_node(own.exceptions[0])))
             if of_loop is not None:
                 raise
         else:

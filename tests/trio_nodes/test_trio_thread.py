@@ -1,0 +1,210 @@
+"""The thread of the Trio nodes: starts with the first, dies, is replaced, ends with the process."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+import trio
+from on_asyncio import Signal, error_of, on_asyncio
+from structlog.testing import capture_logs
+
+from lgtrio import trio_node
+from lgtrio.errors import InternalError
+from lgtrio.graphs.trio_nodes.thread import TRIO_THREAD, TrioThread, TrioThreadKeeper
+
+
+@trio_node
+async def thread_of_nodes() -> threading.Thread:
+    return threading.current_thread()
+
+
+async def _crash() -> None:
+    raise RuntimeError("a task outside of any node")
+
+
+@trio_node
+async def crash_the_loop() -> None:
+    trio.lowlevel.spawn_system_task(_crash)
+    await trio.sleep_forever()
+
+
+# -- dying -----------------------------------------------------------------------------------
+@on_asyncio
+async def test_a_loop_that_died_is_replaced_and_its_nodes_fail() -> None:
+    ended = Signal()
+    started = Signal()
+
+    @trio_node
+    async def bystander() -> None:
+        started.set()
+        try:
+            await trio.sleep_forever()
+        finally:
+            ended.set()
+
+    before = await thread_of_nodes()
+    waiting = asyncio.create_task(bystander())
+    await started.wait()
+    with capture_logs() as logs:
+        error = await error_of(crash_the_loop())
+        assert isinstance(error, InternalError)
+        assert str(error) == "The Trio loop of the nodes has ended."
+        assert isinstance(await error_of(waiting), InternalError)
+        await ended.wait()
+        await asyncio.to_thread(before.join, 30)
+    [line] = [line for line in logs if line["log_level"] == "critical"]
+    assert line["event"] == "the Trio loop of the nodes died"
+    assert isinstance(line["exc_info"], trio.TrioInternalError)
+    after = await thread_of_nodes()
+    assert after is not before
+    assert after.is_alive()
+
+
+@on_asyncio
+async def test_what_a_node_raises_while_its_loop_dies_is_raised() -> None:
+    @trio_node
+    async def node() -> None:
+        try:
+            await crash_the_loop()
+        finally:
+            raise ValueError("could not close")
+
+    with capture_logs():
+        error = await error_of(node())
+        await asyncio.to_thread((await _running_thread()).join, 30)
+    assert type(error) is ValueError
+
+
+async def _running_thread() -> threading.Thread:
+    """The one that dies now: it is the only one of its name that has not ended."""
+    threads = [each for each in threading.enumerate() if each.name == "lgtrio-trio-nodes"]
+    return threads[0] if threads else threading.current_thread()
+
+
+@on_asyncio
+async def test_nodes_called_while_the_loop_dies_end_one_way_or_the_other() -> None:
+    async def call() -> Any:
+        return await error_of(thread_of_nodes_or_error())
+
+    async def thread_of_nodes_or_error() -> None:
+        await thread_of_nodes()
+        raise LookupError("it was called")
+
+    with capture_logs():
+        crashing = asyncio.create_task(error_of(crash_the_loop()))
+        errors = []
+        while not crashing.done():
+            errors.append(await call())
+        errors += [await call() for _ in range(20)]
+    assert {type(error) for error in errors} <= {InternalError, LookupError}
+    assert type(errors[-1]) is LookupError
+
+
+class _NoVisitor:
+    context: Any = None
+
+    async def run(self) -> None:
+        raise AssertionError("was run")
+
+    def lose(self) -> None:
+        raise AssertionError("was lost")
+
+
+def test_a_closed_thread_admits_nobody() -> None:
+    thread = TrioThread()
+    thread.start()
+    thread.close()
+    assert not thread.alive
+    with pytest.raises(trio.RunFinishedError):
+        thread.admit(_NoVisitor())
+    thread.cancel(trio.CancelScope(), "nothing happens")
+
+
+def test_a_loop_that_cannot_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError("no file descriptors left")
+
+    monkeypatch.setattr(trio, "run", refuse)
+    keeper = TrioThreadKeeper()
+    with capture_logs() as logs, pytest.raises(InternalError, match="did not start"):
+        keeper.admit(_NoVisitor())
+    [line] = logs
+    assert isinstance(line["exc_info"], OSError)
+
+
+# -- the end of the process ------------------------------------------------------------------
+def test_closing_ends_the_nodes_and_the_next_call_starts_anew() -> None:
+    async def scenario() -> None:
+        started = Signal()
+
+        @trio_node
+        async def node() -> None:
+            started.set()
+            await trio.sleep_forever()
+
+        before = await thread_of_nodes()
+        task = asyncio.create_task(node())
+        await started.wait()
+        await asyncio.to_thread(TRIO_THREAD.close)
+        assert not before.is_alive()
+        assert isinstance(await error_of(task), InternalError)
+        assert await thread_of_nodes() is not before
+
+    asyncio.run(scenario())
+
+
+EXITS = {
+    "after its nodes": "asyncio.run(node(0))",
+    "under a node": (
+        "loop = asyncio.new_event_loop()\n"
+        "task = loop.create_task(node(60))\n"
+        "loop.run_until_complete(asyncio.wait([task], timeout=0.05))\n"
+        "task._log_destroy_pending = False\n"
+        "del task; loop.close()\n"
+    ),
+    "without any": "",
+}
+
+
+@pytest.mark.parametrize("last_words", EXITS.values(), ids=EXITS)
+def test_a_process_ends_at_once_and_in_silence(last_words: str) -> None:
+    code = (
+        "import asyncio, trio\n"
+        "from lgtrio import trio_node\n"
+        "@trio_node\n"
+        "async def node(seconds):\n"
+        "    await trio.sleep(seconds)\n" + last_words
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_forked_child_gets_a_thread_of_its_own() -> None:
+    # In a process of its own: forking one with as many threads as pytest's is asking for trouble.
+    code = (
+        "import asyncio, os, trio\n"
+        "from lgtrio import trio_node\n"
+        "@trio_node\n"
+        "async def node():\n"
+        "    return os.getpid()\n"
+        "assert asyncio.run(node()) == os.getpid()\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    os._exit(0 if asyncio.run(node()) == os.getpid() else 1)\n"
+        "_, status = os.waitpid(child, 0)\n"
+        "raise SystemExit(os.waitstatus_to_exitcode(status))\n"
+    )
+    subprocess.run([sys.executable, "-c", code], timeout=30, check=True)
+    assert os.name == "posix"
