@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 import outcome
-import structlog
 import trio
 from attrs import define, field
 
 from lgtrio.graphs.trio_nodes.node_call import GRAPH_LOOP
-
-log = structlog.get_logger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -152,10 +150,8 @@ class _GraphCall(Generic[T]):
         ended: outcome.Outcome[T]
         # Cancelled before its first step, a task has captured nothing.
         ended = outcome.Error(asyncio.CancelledError()) if task.cancelled() else task.result()
-        try:
+        with suppress(trio.RunFinishedError):  # the Trio loop has ended, the caller with it
             self._trio.run_sync_soon(self._wake, ended)
-        except trio.RunFinishedError:
-            log.debug("a call of a Trio node ended after its Trio loop")
 
 
 def _was_cancelled(ended: outcome.Outcome[Any]) -> bool:

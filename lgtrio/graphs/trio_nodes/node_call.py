@@ -9,15 +9,12 @@ from contextvars import Context, ContextVar, copy_context
 from typing import Any, Final, Generic, TypeVar
 
 import outcome
-import structlog
 import trio
 from attrs import define, field
 
 from lgtrio.errors import InternalError
 from lgtrio.graphs.trio_nodes.failures import exception_of_node
 from lgtrio.graphs.trio_nodes.thread import TRIO_THREAD
-
-log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -116,7 +113,5 @@ class _NodeCall(Generic[T]):
         self._report(outcome.Error(InternalError("The Trio loop of the nodes has ended.")))
 
     def _report(self, ended: outcome.Outcome[T]) -> None:
-        try:
+        with suppress(RuntimeError):  # the graph's loop has been closed: nobody is waiting
             self._loop.call_soon_threadsafe(self._finish, ended)
-        except RuntimeError:
-            log.debug("a Trio node ended after the loop of its graph had been closed")

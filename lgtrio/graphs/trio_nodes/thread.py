@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+from contextlib import suppress
 from contextvars import Context
 from typing import Final, Protocol
 
@@ -78,10 +79,8 @@ class TrioThread:
     def cancel(self, scope: trio.CancelScope, reason: str) -> None:
         """Cancel a scope of the loop soon; nothing happens if the loop has ended."""
         assert self._token is not None
-        try:
+        with suppress(trio.RunFinishedError):
             self._token.run_sync_soon(lambda: scope.cancel(reason=reason))
-        except trio.RunFinishedError:
-            log.debug("a cancel came after the Trio loop of the nodes had ended")
 
     def close(self) -> None:
         """End the loop and wait for it, though not for a node that blocks it. Blocks."""
@@ -110,11 +109,9 @@ class TrioThread:
 
     def _spawn(self, visitor: Visitor) -> None:
         self._visitors.add(visitor)
-        try:
+        # A closed nursery refuses: the loop is about to end, and then `_work` tells the visitor.
+        with suppress(RuntimeError):
             visitor.context.run(self._nursery.start_soon, self._host, visitor)
-        except RuntimeError:  # the nursery is closed: the loop is on its way out
-            log.debug("a Trio node was called while its loop ended")
-            # `_work` tells the visitor.
 
     async def _host(self, visitor: Visitor) -> None:
         await visitor.run()
