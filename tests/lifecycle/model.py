@@ -54,6 +54,8 @@ class Run:
     journal: list[Line] = field(factory=list)
     log: list[str] = field(factory=list)
     """What a replay shows of a resumable run."""
+    result: Any = None
+    """What `wait` answers: the values emitted, or "error"; None while there is no end."""
     clients: list[Client] = field(factory=list)
     # While it runs:
     stop: Stop | None = None
@@ -113,7 +115,7 @@ class Model:
         self.threads[thread_id] = thread
         run = Run(run_id, thread_id, next(self._numbers), script, **options)
         run.status = None
-        run.move("pending", "client")
+        run.move("pending", "client", "the creator")
         self.runs[run_id] = run
         if strategy in ("interrupt", "rollback"):
             for other in lane:
@@ -263,14 +265,14 @@ class Model:
     # -- a run's steps -------------------------------------------------------------------
 
     def _next_event(self) -> tuple[float, Run] | None:
-        events = [(self._next_change(run), run.number, run) for run in self.running()]
-        for run in self.runs.values():
-            if run.status == "pending" and run.not_before > self.now:
-                events.append((run.not_before, run.number, run))
-        if not events:
-            return None
-        time, _, run = min(events)
-        return time, run
+        running = [(self._next_change(run), run.number, run) for run in self.running()]
+        delayed = [
+            (run.not_before, run.number, run)
+            for run in self.runs.values()
+            if run.status == "pending" and run.not_before > self.now
+        ]
+        time, _, run = min(running + delayed, default=(0.0, 0, None))
+        return None if run is None else (time, run)
 
     def _next_change(self, run: Run) -> float:
         return run.step_ends if run.cancelled else min(run.step_ends, run.deadline)
@@ -347,6 +349,7 @@ class Model:
         elif what == "failed":
             thread.error, thread.rest = "ValueError", "error"
             self._send(run, "error")
+            run.result = "error"
             run.move("error", "graph")
         elif stop and kind == "deadline":
             thread.error, thread.rest = "TimeoutError", "error"
@@ -354,6 +357,7 @@ class Model:
         else:
             return run.move("pending", "shutdown")
         thread.values = run.emitted or thread.values
+        run.result = run.result or run.emitted
         return self._ended(run, run.journal[-1][2])
 
     def _undo(self, run: Run, stop: Stop) -> None:
@@ -363,9 +367,7 @@ class Model:
         self._ended(run, stop.cause)
 
     def _ended(self, run: Run, cause: str) -> None:
-        for client in run.clients:
-            client.ended = True
-        run.clients.clear()
+        self._tell_end(run)
         thread = self.threads[run.thread_id]
         if run.temporary and not self.lane(run.thread_id):
             self._remove_thread(thread, cause, f"thread of the stateless run {run.run_id}")
@@ -381,9 +383,13 @@ class Model:
         for run in self.runs.values():
             if run.thread_id == thread.thread_id and run.status is not None:
                 run.move(None, cause, actor)
-                for client in run.clients:
-                    client.ended = True
-                run.clients.clear()
+                self._tell_end(run)
+
+    def _tell_end(self, run: Run) -> None:
+        run.result = [] if run.result is None else run.result
+        for client in run.clients:
+            client.ended = True
+        run.clients.clear()
 
     # -- what can be seen ----------------------------------------------------------------
 

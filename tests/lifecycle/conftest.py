@@ -1,0 +1,11 @@
+"""How long the random tests of this folder go on."""
+
+import pytest
+
+pytest.register_assert_rewrite("world")
+
+
+@pytest.fixture(scope="session")
+def lifecycle_examples(request: pytest.FixtureRequest) -> int:
+    examples: int = request.config.getoption("--lifecycle-examples")
+    return examples

@@ -1,0 +1,104 @@
+"""Random lives of a server beside a model of them: every status, history and stream agrees.
+
+`make lifecycle` runs many more of them; a failure prints the steps, and `--hypothesis-seed`
+repeats a run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from model import Model
+from trio.testing import MockClock
+from world import World
+
+from lgtrio.runs.supervisor import RunOptions
+
+THREADS = [f"{digit * 8}-{digit * 4}-4{digit * 3}-8{digit * 3}-{digit * 12}" for digit in "abc"]
+
+# No two things ever happen at the same moment: steps of the test come at whole seconds, ends of
+# steps of a run a little later, delays and deadlines at odd fractions.
+_LITTLE = 1 / 1024
+_RUN_TIMEOUT = 4.28371
+_GRACE = 3.17193
+
+_seconds = st.integers(0, 4).map(lambda whole: whole + _LITTLE)
+_steps = st.one_of(
+    st.tuples(st.just("sleep"), _seconds),
+    st.tuples(st.just("emit"), st.integers(1, 9)),
+    st.tuples(st.just("stubborn"), _seconds),
+    st.tuples(st.just("fail")),
+)
+_scripts = st.lists(_steps.map(list), max_size=4)
+_which = st.integers(-6, -1)
+
+
+def _submits() -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.builds(
+        lambda thread, script, strategy, options: ("submit", thread, script, strategy, options),
+        st.sampled_from(THREADS),
+        _scripts,
+        st.sampled_from(["enqueue", "interrupt", "rollback", "reject"]),
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "resumable": st.booleans(),
+                "temporary": st.booleans(),
+                "delay": st.integers(0, 5).map(lambda whole: whole + 0.7531),
+            },
+        ),
+    )
+
+
+_advances = st.tuples(st.just("advance"), st.integers(1, 4))
+_others = st.one_of(
+    st.tuples(st.just("cancel"), _which, st.sampled_from(["interrupt", "rollback"]), st.booleans()),
+    st.tuples(st.just("disconnect"), _which),
+    st.tuples(st.just("follow"), _which, st.booleans()),
+    st.tuples(st.just("delete_run"), _which),
+    st.tuples(st.just("delete_thread"), st.sampled_from(THREADS)),
+    st.just(("cancel_unknown",)),
+    st.just(("restart",)),
+    st.just(("crash",)),
+)
+_lives = st.lists(st.one_of(_submits(), _submits(), _advances, _others), min_size=8, max_size=40)
+
+
+def _split(steps: list[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]:
+    """A list of steps for each server; ends of a server come last in its list."""
+    lives: list[list[tuple[Any, ...]]] = [[]]
+    for step in steps:
+        lives[-1].append(step)
+        if step[0] in ("restart", "crash"):
+            lives.append([])
+    return lives
+
+
+@pytest.mark.timeout(0)
+def test_a_server_lives_like_the_model(lifecycle_examples: int) -> None:
+    count = 0
+
+    @settings(
+        max_examples=lifecycle_examples,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+    )
+    @given(
+        steps=_lives,
+        n_jobs=st.sampled_from([1, 2, 100]),
+        run_timeout=st.sampled_from([None, _RUN_TIMEOUT]),
+    )
+    def live(steps: list[tuple[Any, ...]], n_jobs: int, run_timeout: float | None) -> None:
+        nonlocal count
+        count += len(steps)
+        options = RunOptions(n_jobs=n_jobs, run_timeout=run_timeout, shutdown_grace=_GRACE)
+        world = World(":memory:", options, Model(n_jobs, run_timeout, options.max_attempts))
+        trio.run(world.live, _split(steps), clock=MockClock(autojump_threshold=0))
+
+    live()
+    print(f"{count} steps")
