@@ -13,7 +13,7 @@ import trio
 from langgraph.config import get_store, get_stream_writer
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.store.memory import InMemoryStore
-from on_asyncio import Signal, error_of, on_asyncio
+from on_asyncio import Signal, error_of, on_asyncio, turns
 
 from lgtrio import graph_side, trio_node
 from lgtrio.demo.model import DemoModel
@@ -41,14 +41,13 @@ class Work:
         self.started.set()
         try:
             await asyncio.Event().wait()
-        except asyncio.CancelledError:
+        except asyncio.CancelledError:  # noqa: ASYNC103  (`in_the_end` says what comes of it)
             self.cancels.append("cancelled")
-            for _ in range(10):
-                await asyncio.sleep(0)  # a second cancel would hit here
+        try:
+            await turns()  # a second cancel would hit here
             return await self.in_the_end()
         finally:
             self.ended = True
-        return "not cancelled"
 
     async def in_the_end(self) -> str:
         raise asyncio.CancelledError

@@ -29,7 +29,7 @@ class Node:
                 nursery.start_soon(self._wait)
                 self.started.set()
         finally:
-            await self.clean_up()
+            await self.clean_up()  # noqa: ASYNC102  (shields itself, where it waits)
             self.ended = True
         return "not cancelled"
 
@@ -140,7 +140,7 @@ async def test_a_value_returned_in_spite_of_the_cancel_is_not_used() -> None:
                 await trio.sleep_forever()
             finally:
                 inner.shield = True
-                await trio.lowlevel.checkpoint()
+                await trio.lowlevel.checkpoint()  # noqa: ASYNC102  (shielded by the line above)
                 return "all the same"  # noqa: B012 - that is the misbehaviour
 
     task = asyncio.create_task(node())
