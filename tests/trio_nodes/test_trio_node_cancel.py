@@ -10,7 +10,7 @@ import pytest
 import trio
 from on_asyncio import Signal, error_of, on_asyncio, turns
 
-from lgtrio import trio_node
+from lgtrio import graph_side, trio_node
 
 
 class Node:
@@ -192,6 +192,35 @@ async def test_one_node_of_many_is_cancelled() -> None:
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert all(isinstance(result, asyncio.CancelledError) for result in results)
     assert all(node.ended for node in nodes)
+
+
+@on_asyncio
+async def test_cancelled_at_any_moment_it_ends_and_says_so() -> None:
+    outcomes = set()
+    count = completed = 0
+    while completed < 20:
+        entered = left = 0
+
+        @trio_node
+        async def node() -> None:
+            nonlocal entered, left
+            entered += 1
+            try:
+                await graph_side(turns, 3)
+                await trio.lowlevel.checkpoint()
+            finally:
+                left += 1
+
+        task = asyncio.create_task(node())
+        await turns(count)
+        was_cancelled = task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled() is was_cancelled
+        assert entered == left
+        outcomes.add((was_cancelled, entered))
+        completed += not was_cancelled
+        count += 1
+    assert {(True, 0), (True, 1)} <= outcomes, "before it has started, and in its middle"
 
 
 def test_the_end_of_asyncio_run_waits_for_its_nodes() -> None:
