@@ -154,6 +154,7 @@ class Model:
         for run in self.running(thread_id):
             self.stop(run, Stop("delete", "client", "the deleter"))
         self._delete_if_quiet(thread)
+        self.start_all()
         return True
 
     def follow(self, run_id: str, *, replay: bool) -> Client:
@@ -350,7 +351,7 @@ class Model:
             thread.error, thread.rest = "ValueError", "error"
             self._send(run, "error")
             run.result = "error"
-            run.move("error", "graph")
+            run.move("error", "graph", "ValueError")
         elif stop and kind == "deadline":
             thread.error, thread.rest = "TimeoutError", "error"
             run.move("timeout", stop.cause)
@@ -375,8 +376,8 @@ class Model:
             self._delete_if_quiet(thread)
 
     def _delete_if_quiet(self, thread: Thread) -> None:
-        if not self.running(thread.thread_id):
-            self._remove_thread(thread, "client", "thread deleted")
+        if thread.thread_id in self.threads and not self.running(thread.thread_id):
+            self._remove_thread(thread, "client", "the deleter")
 
     def _remove_thread(self, thread: Thread, cause: str, actor: str) -> None:
         del self.threads[thread.thread_id]

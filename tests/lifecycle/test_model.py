@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import trio
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from model import Model
 from trio.testing import MockClock
@@ -86,6 +86,7 @@ def test_a_server_lives_like_the_model(lifecycle_examples: int) -> None:
         max_examples=lifecycle_examples,
         deadline=None,
         suppress_health_check=list(HealthCheck),
+        phases=(Phase.explicit, Phase.generate, Phase.shrink),
         print_blob=True,
     )
     @given(
