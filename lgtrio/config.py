@@ -192,6 +192,13 @@ class Settings:
         " it the oldest are dropped.",
         tuning=True,
     )
+    journal_lines: int = _setting(
+        whole_number(1),
+        1_000_000,
+        "How many lines of the journal are kept, of all runs together (a run has about four, of"
+        " some 400 bytes each); beyond it the oldest are dropped.",
+        tuning=True,
+    )
     # The last two are no options: they follow from how the server was started.
     port_given: bool = field(default=False, kw_only=True)
     """The port was asked for, so another one must not be taken instead."""

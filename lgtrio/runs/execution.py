@@ -58,7 +58,8 @@ class Execution:
                     nursery.start_soon(_log_frames, handle)
                 await self._execute_graph(run, handle)
             if deadline.cancelled_caught:
-                handle.request_stop(Stop(StopKind.DEADLINE, Cause.DEADLINE), cancel=False)
+                stop = Stop(StopKind.DEADLINE, Cause.DEADLINE)
+                handle.request_stop(stop, cancel=False, asked=deadline.deadline)
             handle.stream.close_log()
 
     async def _execute_graph(self, run: RunRecord, handle: RunHandle) -> None:
@@ -99,17 +100,25 @@ class Execution:
     ) -> bool:
         """Each write may be repeated: the second time it finds the run ended, and that is all."""
         cause, actor = conclusion.cause, conclusion.actor
+        asked = None if cause is Cause.GRAPH else handle.stop_asked
         if conclusion.act is Act.REQUEUE:
-            await self.storage.requeue_run(run.run_id, cause=cause, actor=actor)
+            await self.storage.requeue_run(run.run_id, cause=cause, actor=actor, asked=asked)
             self.handles.break_off(handle)
             return False
         if conclusion.act is Act.ROLLBACK:
-            finished = await self.storage.rollback_run(run.run_id, cause=cause, actor=actor)
+            finished = await self.storage.rollback_run(
+                run.run_id, cause=cause, actor=actor, asked=asked
+            )
         else:
             if last is not None:
                 await handle.stream.log_last(last)
             finished = await self.storage.finish_run(
-                run.run_id, conclusion.status, conclusion.thread, cause=cause, actor=actor
+                run.run_id,
+                conclusion.status,
+                conclusion.thread,
+                cause=cause,
+                actor=actor,
+                asked=asked,
             )
         if last is not None:
             handle.stream.publish_last(last)

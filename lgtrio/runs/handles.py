@@ -30,6 +30,8 @@ class RunHandle:
     claimed: bool = False
     """It is known to be RUNNING: its execution has begun or is about to."""
     stop: Stop | None = None
+    stop_asked: float | None = None
+    """When (`trio.current_time`) `stop` was asked for."""
     outcome: GraphOutcome | None = None
     settling: bool = False
     """The outcome is decided and being stored; a stop comes too late."""
@@ -38,11 +40,12 @@ class RunHandle:
     done: trio.Event = field(factory=trio.Event)
     """Set when the run's end is stored (or the run was put back); the handle is then forgotten."""
 
-    def request_stop(self, stop: Stop, *, cancel: bool = True) -> bool:
+    def request_stop(self, stop: Stop, *, cancel: bool = True, asked: float | None = None) -> bool:
         """Set the reason, then cancel the scope.
 
         Args:
             cancel: False only notes the reason (the graph was asked to drain).
+            asked: when (`trio.current_time`) the stop was called for, if not just now.
 
         Returns:
             False if it is too late: the run's end is being stored.
@@ -51,6 +54,7 @@ class RunHandle:
             return False
         if stop.outranks(self.stop):
             self.stop = stop
+            self.stop_asked = trio.current_time() if asked is None else asked
         if cancel:
             self.scope.cancel(reason=f"{stop.kind.name.lower()}: {stop.cause}")
         return True
@@ -70,6 +74,10 @@ class RunHandle:
         return self.stream.result
 
     # -- RunSink -------------------------------------------------------------------------
+
+    @property
+    def wants_parts(self) -> bool:
+        return self.stream.wanted
 
     def parts(self, parts: Sequence[Part]) -> None:
         self.stream.send(parts)

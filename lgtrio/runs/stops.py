@@ -98,7 +98,7 @@ def _finish(
     return Conclusion(
         act=Act.FINISH,
         cause=stop.cause if stop else Cause.GRAPH,
-        actor=stop.actor if stop else None,
+        actor=stop.actor if stop else _class_of(thread_error),
         status=status,
         thread=ThreadOutcome(
             rest_status=_rest_status(status, outcome),
@@ -109,6 +109,11 @@ def _finish(
         error=thread_error if failed else None,
         result=_result(status, outcome, thread_error),
     )
+
+
+def _class_of(error: ErrorInfo | None) -> str | None:
+    """The journal names the class; the message may hold what the user put in."""
+    return None if error is None else error.error
 
 
 def _rest_status(status: RunStatus, outcome: GraphOutcome) -> ThreadStatus:

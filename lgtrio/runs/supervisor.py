@@ -439,7 +439,7 @@ class Supervisor:
             for handle in claimed:
                 handle.request_stop(Stop(StopKind.DELETE, Cause.CLIENT, actor))
                 await handle.done.wait()
-            active = await self.storage.delete_thread(thread_id)
+            active = await self.storage.delete_thread(thread_id, actor=actor)
             for run in active or ():
                 self._handles.end(run.run_id, b"{}")
             # The thread of a stateless run goes with its run.

@@ -18,8 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
+import trio
 from attrs import field, frozen
 
 from lgtrio.wire.enums import MultitaskStrategy, RunStatus, ThreadStatus
@@ -194,19 +195,44 @@ class Frame:
 
 @frozen
 class JournalLine:
+    """One change of one run's status. Names, times and causes; nothing that a user put into it."""
+
     seq: int
+    """1, 2, 3 … over all runs, without holes; the oldest lines are dropped."""
     run_id: str
     thread_id: str
+    assistant_id: str
+    graph_id: str
     at: str
     monotonic: float
     """Seconds on the server's monotonic clock; only differences within one start mean anything."""
+    asked: float | None
+    """On the same clock: when the stop was asked for that ended a running run. None where nothing
+    was waited for."""
     from_status: RunStatus | None
     """None for the line that creates the run."""
     to_status: RunStatus | None
     """None for the line that deletes it (rollback, delete)."""
     cause: Cause
     actor: str | None
-    """Request id, displacing run id, or the reason in words."""
+    """Request id, displacing run id, class of the graph's error, or the reason in words."""
+
+
+@frozen
+class JournalSpan:
+    """A part of the journal, in the order of its lines; by default all of it."""
+
+    after: int = 0
+    """Lines behind the one of this seq."""
+    up_to: int | None = None
+    """Lines up to and with the one of this seq."""
+    since: str | None = None
+    """Lines written at this time or later."""
+    before: str | None = None
+    """Lines written before this time."""
+
+
+WHOLE_JOURNAL: Final = JournalSpan()
 
 
 @frozen
@@ -253,7 +279,9 @@ class Storage(Protocol):
         """Merge top-level keys of `metadata` (null is stored as null); None if unknown."""
         ...
 
-    async def delete_thread(self, thread_id: str) -> Sequence[LaneRun] | None:
+    async def delete_thread(
+        self, thread_id: str, *, actor: str | None = None
+    ) -> Sequence[LaneRun] | None:
         """Delete thread, runs, frames, checkpoints, writes in one transaction.
 
         Returns:
@@ -327,11 +355,13 @@ class Storage(Protocol):
         *,
         cause: Cause,
         actor: str | None = None,
+        asked: float | None = None,
         only: RunStatus | None = None,
     ) -> FinishedRun | None:
         """End an active run with a terminal status; deletes its thread if it is temporary.
 
         Args:
+            asked: see `JournalLine`; so in the two methods below.
             only: end it only while it has this status (PENDING: unless it was claimed).
             thread: None leaves the thread row's values, error and interrupts as they are
                 (a pending run was cancelled).
@@ -341,7 +371,9 @@ class Storage(Protocol):
         """
         ...
 
-    async def requeue_run(self, run_id: str, *, cause: Cause, actor: str | None = None) -> bool:
+    async def requeue_run(
+        self, run_id: str, *, cause: Cause, actor: str | None = None, asked: float | None = None
+    ) -> bool:
         """RUNNING back to PENDING (shutdown); False if it was not running."""
         ...
 
@@ -351,6 +383,7 @@ class Storage(Protocol):
         *,
         cause: Cause,
         actor: str | None = None,
+        asked: float | None = None,
         only: RunStatus | None = None,
     ) -> FinishedRun | None:
         """Delete an active run as if it had never been.
@@ -398,9 +431,26 @@ class Storage(Protocol):
 
     # -- journal -----------------------------------------------------------------------
     async def journal(
-        self, *, run_id: str | None = None, thread_id: str | None = None, limit: int = 1000
+        self,
+        *,
+        run_id: str | None = None,
+        thread_id: str | None = None,
+        span: JournalSpan = WHOLE_JOURNAL,
+        limit: int = 1000,
     ) -> Sequence[JournalLine]:
-        """The newest `limit` lines that match, the oldest of them first."""
+        """The first `limit` lines that match, in order."""
+        ...
+
+    async def last_journal_seq(self) -> int:
+        """Of the newest line; 0 if there is none."""
+        ...
+
+    def journal_changed(self) -> trio.Event:
+        """Set when a line is stored that no read before this call has seen.
+
+        All who call between two changes share one event, so whoever sets it wakes them all.
+        Sync and free of cost while nobody calls it: ask, then read, then wait.
+        """
         ...
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from databases import FRAMES_PER_RUN, T, U, finish, running
+from itertools import combinations_with_replacement
 
-from lgtrio.storage.interface import Frame, Storage
+from attrs import evolve
+from databases import FRAMES_PER_RUN, IDLE, Clock, T, U, finish, running
+
+from lgtrio.storage.interface import Cause, Frame, JournalSpan, NewThread, Storage
+from lgtrio.wire.enums import RunStatus
 
 
 def _frames(first: int, last: int) -> list[Frame]:
@@ -54,7 +58,7 @@ async def test_frames_survive_the_end_and_are_not_stored_for_a_run_that_is_gone(
     assert await storage.last_frame(run_id) == 0
 
 
-async def test_the_journal_is_read_by_run_by_thread_and_from_its_end(storage: Storage) -> None:
+async def test_the_journal_is_read_by_run_by_thread_and_in_pages(storage: Storage) -> None:
     first = await running(storage)
     other = await running(storage, U)
     await finish(storage, first)
@@ -64,6 +68,64 @@ async def test_the_journal_is_read_by_run_by_thread_and_from_its_end(storage: St
     assert await storage.journal(thread_id=U) == lines[2:4]
     assert await storage.journal(run_id=first) == [*lines[:2], lines[4]]
     assert await storage.journal(run_id=first, thread_id=U) == []
-    assert await storage.journal(limit=2) == lines[-2:]
+    assert await storage.journal(limit=2) == lines[:2]
+    assert await storage.journal(span=JournalSpan(after=2), limit=2) == lines[2:4]
+    assert await storage.journal(span=JournalSpan(after=1, up_to=3)) == lines[1:3]
+    assert await storage.journal(run_id=first, span=JournalSpan(after=2)) == lines[4:]
+    assert await storage.last_journal_seq() == lines[-1].seq == 5
     assert [line.at for line in lines] == sorted(line.at for line in lines)
     assert [line.monotonic for line in lines] == sorted(line.monotonic for line in lines)
+
+
+async def test_the_journal_is_read_by_time_also_if_the_clock_was_set_back(
+    storage: Storage, clock: Clock
+) -> None:
+    first = await running(storage)
+    clock.advance(-10)
+    await finish(storage, first)
+    clock.advance(20)
+    await running(storage, U)
+    lines = await storage.journal()
+    times = [line.at for line in lines]
+    assert times != sorted(times)
+    for since, before in combinations_with_replacement([None, *sorted(times), clock.later(1)], 2):
+        span = JournalSpan(since=since, before=before)
+        wanted = [
+            line
+            for line in lines
+            if (since is None or line.at >= since) and (before is None or line.at < before)
+        ]
+        assert await storage.journal(span=span) == wanted
+        assert await storage.journal(span=span, limit=1) == wanted[:1]
+        of_first = [line for line in wanted if line.run_id == first]
+        assert await storage.journal(run_id=first, span=span) == of_first
+        later = evolve(span, after=2)
+        assert await storage.journal(span=later) == [line for line in wanted if line.seq > 2]
+
+
+async def test_lines_say_whose_they_are_and_when_the_stop_was_asked_for(storage: Storage) -> None:
+    run_id = await running(storage)
+    ended = await storage.finish_run(
+        run_id, RunStatus.INTERRUPTED, IDLE, cause=Cause.CLIENT, actor="r" * 1000, asked=1.5
+    )
+    assert ended is not None
+    created, started, interrupted = await storage.journal(run_id=run_id)
+    assert [line.asked for line in (created, started, interrupted)] == [None, None, 1.5]
+    assert interrupted.actor == "r" * 200
+    for line in (created, started, interrupted):
+        assert (line.assistant_id, line.graph_id) == (ended.run.assistant_id, "graph")
+
+
+async def test_whoever_waits_for_the_journal_is_told_of_each_change(storage: Storage) -> None:
+    run_id = await running(storage)
+    changed = storage.journal_changed()
+    assert storage.journal_changed() is changed
+    await storage.append_frames(run_id, _frames(1, 1))
+    await storage.create_thread(NewThread(U))
+    assert not changed.is_set()
+    await finish(storage, run_id)
+    await changed.wait()
+    changed = storage.journal_changed()
+    assert not changed.is_set()
+    await storage.delete_thread(T)
+    await changed.wait()

@@ -24,6 +24,7 @@ from lgtrio.storage.interface import (
     WriteRow,
 )
 from lgtrio.storage.sqlite import SqliteStorage, journal, open_sqlite, runs
+from lgtrio.storage.sqlite.changes import Changes
 from lgtrio.storage.sqlite.checkpoint_rows import put_checkpoints, put_writes
 from lgtrio.storage.sqlite.transaction import Limits, Tx
 from lgtrio.wire.enums import MultitaskStrategy, RunStatus, ThreadStatus
@@ -159,11 +160,14 @@ async def test_reads_do_not_wait_for_a_write_that_is_under_way(path: str) -> Non
 
 async def test_the_journal_is_bounded() -> None:
     async with open_sqlite(":memory:") as storage:
+        await _start(storage, FIRST)
 
         def fill(connection: sqlite3.Connection) -> None:
-            tx = Tx(connection, "now", 0.0, Limits(journal_lines=100))
-            for _ in range(600):
-                journal.append(tx, FIRST, T, was=None, now=None, cause=Cause.CLIENT, actor=None)
+            tx = Tx(connection, "now", 0.0, Limits(journal_lines=100), Changes())
+            run = runs.get_run(connection, FIRST)
+            assert run is not None
+            for _ in range(600 - 2):
+                journal.append(tx, run, was=None, now=None, cause=Cause.CLIENT, actor=None)
 
         await storage.engine.write(fill)
         lines = await storage.journal()

@@ -18,6 +18,7 @@ def finish_run(
     *,
     cause: Cause,
     actor: str | None,
+    asked: float | None,
     only: RunStatus | None,
 ) -> FinishedRun | None:
     run = _active(tx, run_id, only)
@@ -25,28 +26,36 @@ def finish_run(
         return None
     if status not in TERMINAL:
         raise IllegalTransition(run_id, run.record.status, status)
-    ended = runs.move(tx, run.record, status, cause=cause, actor=actor)
+    ended = runs.move(tx, run.record, status, cause=cause, actor=actor, asked=asked)
     if thread is not None:
         threads.leave_outcome(tx, ended.thread_id, thread)
     return _finished(tx, ended, cause=cause)
 
 
-def requeue_run(tx: Tx, run_id: str, *, cause: Cause, actor: str | None) -> bool:
+def requeue_run(
+    tx: Tx, run_id: str, *, cause: Cause, actor: str | None, asked: float | None
+) -> bool:
     run = _active(tx, run_id, RunStatus.RUNNING)
     if run is None:
         return False
-    runs.move(tx, run.record, RunStatus.PENDING, cause=cause, actor=actor)
+    runs.move(tx, run.record, RunStatus.PENDING, cause=cause, actor=actor, asked=asked)
     threads.settle_status(tx, run.record.thread_id)
     return True
 
 
 def rollback_run(
-    tx: Tx, run_id: str, *, cause: Cause, actor: str | None, only: RunStatus | None
+    tx: Tx,
+    run_id: str,
+    *,
+    cause: Cause,
+    actor: str | None,
+    asked: float | None,
+    only: RunStatus | None,
 ) -> FinishedRun | None:
     run = _active(tx, run_id, only)
     if run is None:
         return None
-    undo(tx, run, cause=cause, actor=actor)
+    undo(tx, run, cause=cause, actor=actor, asked=asked)
     return _finished(tx, run.record, cause=cause)
 
 

@@ -78,6 +78,9 @@ class Engine:
     """No thread: operations run on the caller's, one by one. For virtual time, and `:memory:`."""
     faults: Faults | None = field(default=None, kw_only=True)
     """Called at named points by crash tests; what it raises fails that operation or batch."""
+    after_commit: Callable[[], None] | None = field(default=None, kw_only=True)
+    """Called when the callers of a batch have been told, whether it was stored or not; on the
+    writer's thread (inline: the caller's). It must be quick and must not raise."""
     max_batch: int = field(default=MAX_BATCH, kw_only=True)
 
     _writer: sqlite3.Connection = field(init=False)
@@ -280,6 +283,8 @@ class Engine:
             _report(job, result)
         while self._full_mailboxes:
             self._full_mailboxes.pop().wake()
+        if self.after_commit is not None:
+            self.after_commit()
 
     def _own_mailbox(self) -> _Mailbox:
         try:

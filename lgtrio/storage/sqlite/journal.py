@@ -6,87 +6,162 @@ It holds ids, statuses, times and causes, nothing that a user put into a run.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
 
-from lgtrio.storage.interface import Cause, JournalLine
-from lgtrio.storage.sqlite.transaction import Row, Tx
+from attrs import evolve
+
+from lgtrio.storage.interface import Cause, JournalLine, JournalSpan, RunRecord
+from lgtrio.storage.sqlite.transaction import Row, Tx, one
 from lgtrio.wire.enums import RunStatus
 
 _TRIM_EVERY: Final = 256
 """Lines between two trims: each then deletes about so many, which takes under a millisecond."""
+_TRIM_AT_ONCE: Final = 4 * _TRIM_EVERY
+"""Lines a trim deletes at most, when the bound has been lowered: it gets there step by step."""
+_ACTOR_LENGTH: Final = 200
+"""Characters kept of an actor: clients name their requests as they like."""
 
 _INSERT: Final = (
-    "INSERT INTO journal (run_id, thread_id, at, monotonic, from_status, to_status, cause, actor)"
+    "INSERT INTO journal (run_id, thread_id, assistant_id, graph_id, at, monotonic, asked,"
+    " from_status, to_status, cause, actor)"
 )
-_COLUMNS: Final = "seq, run_id, thread_id, at, monotonic, from_status, to_status, cause, actor"
+_COLUMNS: Final = (
+    "seq, run_id, thread_id, assistant_id, graph_id, at, monotonic, asked,"
+    " from_status, to_status, cause, actor"
+)
+
+
+# -- writing -------------------------------------------------------------------------------
 
 
 def append(
     tx: Tx,
-    run_id: str,
-    thread_id: str,
+    run: RunRecord,
     *,
     was: RunStatus | None,
     now: RunStatus | None,
     cause: Cause,
     actor: str | None,
+    asked: float | None = None,
 ) -> None:
     """Add one line and, now and then, drop the oldest beyond the bound."""
     cursor = tx.connection.execute(
-        _INSERT + " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (run_id, thread_id, tx.at, tx.monotonic, was, now, cause, actor),
+        _INSERT + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            run.run_id,
+            run.thread_id,
+            run.assistant_id,
+            run.graph_id,
+            tx.at,
+            tx.monotonic,
+            asked,
+            was,
+            now,
+            cause,
+            actor and actor[:_ACTOR_LENGTH],
+        ),
     )
-    seq = cursor.lastrowid or 0
-    if seq % _TRIM_EVERY == 0:
-        _trim(tx, seq)
+    _appended(tx, cursor)
 
 
 def append_thread_deleted(tx: Tx, thread_id: str, *, cause: Cause, actor: str | None) -> None:
     """A line for every run that goes with its thread."""
-    tx.execute(
-        _INSERT + " SELECT run_id, thread_id, ?, ?, status, NULL, ?, ?"
-        " FROM runs WHERE thread_id = ? ORDER BY seq",
-        (tx.at, tx.monotonic, cause, actor, thread_id),
+    cursor = tx.connection.execute(
+        _INSERT + " SELECT run_id, thread_id, assistant_id, graph_id, ?, ?, NULL, status, NULL,"
+        " ?, ? FROM runs WHERE thread_id = ? ORDER BY seq",
+        (tx.at, tx.monotonic, cause, actor and actor[:_ACTOR_LENGTH], thread_id),
     )
-    newest = tx.one("SELECT max(seq) FROM journal")
-    _trim(tx, newest[0] or 0 if newest else 0)
+    if cursor.rowcount > 0:
+        _appended(tx, cursor)
 
 
-def _trim(tx: Tx, newest: int) -> None:
-    tx.execute("DELETE FROM journal WHERE seq <= ?", (newest - tx.limits.journal_lines,))
+def _appended(tx: Tx, cursor: sqlite3.Cursor) -> None:
+    """Lines were inserted: tell, and trim if they have passed a multiple of `_TRIM_EVERY`."""
+    tx.journal_changes.note()
+    newest = cursor.lastrowid or 0
+    if newest % _TRIM_EVERY < cursor.rowcount:
+        tx.execute(
+            "DELETE FROM journal WHERE seq <= min(?, (SELECT min(seq) FROM journal) + ?)",
+            (newest - tx.limits.journal_lines, _TRIM_AT_ONCE - 1),
+        )
+
+
+# -- reading -------------------------------------------------------------------------------
 
 
 def read_journal(
-    connection: sqlite3.Connection, *, run_id: str | None, thread_id: str | None, limit: int
+    connection: sqlite3.Connection,
+    *,
+    run_id: str | None,
+    thread_id: str | None,
+    span: JournalSpan,
+    limit: int,
 ) -> Sequence[JournalLine]:
-    """The newest `limit` lines that match, oldest of them first."""
-    where, parameters = _where(run_id, thread_id)
+    """The first `limit` lines that match, in order."""
+    if run_id is None and thread_id is None and (span.since or span.before):
+        span = _within_times(connection, span)
+    conditions = list(_conditions(run_id, thread_id, span))
+    where = " AND ".join(sql for sql, _ in conditions) or "true"
     rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM journal {where} ORDER BY seq DESC LIMIT ?",
-        (*parameters, limit),
+        f"SELECT {_COLUMNS} FROM journal WHERE {where} ORDER BY seq LIMIT ?",
+        (*(value for _, value in conditions), limit),
     ).fetchall()
-    return [_line(row) for row in reversed(rows)]
+    return [_line(row) for row in rows]
 
 
-def _where(run_id: str | None, thread_id: str | None) -> tuple[str, Row]:
-    if run_id is not None and thread_id is not None:
-        return "WHERE run_id = ? AND +thread_id = ?", (run_id, thread_id)
+def last_seq(connection: sqlite3.Connection) -> int:
+    row = one(connection, "SELECT max(seq) FROM journal")
+    return row[0] or 0 if row else 0
+
+
+def _within_times(connection: sqlite3.Connection, span: JournalSpan) -> JournalSpan:
+    """The span with bounds of seq, so that reading in order of seq passes over nothing else.
+
+    By the smallest and largest seq of the time, not by its first and last moment: a wall clock
+    may be set back.
+    """
+    [(first, last)] = connection.execute(
+        "SELECT min(seq), max(seq) FROM journal WHERE at >= ? AND at < ?",
+        (span.since or "", span.before or "~"),
+    ).fetchall()
+    if first is None:
+        return evolve(span, up_to=0)
+    up_to = last if span.up_to is None else min(span.up_to, last)
+    return evolve(span, after=max(span.after, first - 1), up_to=up_to)
+
+
+def _conditions(
+    run_id: str | None, thread_id: str | None, span: JournalSpan
+) -> Iterator[tuple[str, Any]]:
+    """SQL with one parameter each. A plus keeps SQLite from that column's index: lines are found
+    by run, else by thread, else by seq."""
     if run_id is not None:
-        return "WHERE run_id = ?", (run_id,)
+        yield "run_id = ?", run_id
     if thread_id is not None:
-        return "WHERE thread_id = ?", (thread_id,)
-    return "", ()
+        yield ("thread_id = ?" if run_id is None else "+thread_id = ?"), thread_id
+    if span.after:
+        yield "seq > ?", span.after
+    if span.up_to is not None:
+        yield "seq <= ?", span.up_to
+    if span.since is not None:
+        yield "+at >= ?", span.since
+    if span.before is not None:
+        yield "+at < ?", span.before
 
 
 def _line(row: Row) -> JournalLine:
-    seq, run_id, thread_id, at, monotonic, was, now, cause, actor = row
+    seq, run_id, thread_id, assistant_id, graph_id, at, monotonic, asked, *move = row
+    was, now, cause, actor = move
     return JournalLine(
         seq=seq,
         run_id=run_id,
         thread_id=thread_id,
+        assistant_id=assistant_id,
+        graph_id=graph_id,
         at=at,
         monotonic=monotonic,
+        asked=asked,
         from_status=None if was is None else RunStatus(was),
         to_status=None if now is None else RunStatus(now),
         cause=Cause(cause),

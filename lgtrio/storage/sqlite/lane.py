@@ -136,12 +136,19 @@ def _patched_since(
     return _Before({**before.metadata, **patched}, before.config)
 
 
-def undo(tx: Tx, run: runs.StoredRun, *, cause: Cause, actor: str | None) -> None:
+def undo(
+    tx: Tx,
+    run: runs.StoredRun,
+    *,
+    cause: Cause,
+    actor: str | None,
+    asked: float | None = None,
+) -> None:
     """Delete an active run and put back what its claim changed on the thread row.
 
     A key that a client has patched since then keeps the client's value.
     """
-    runs.remove(tx, run.record, cause=cause, actor=actor)
+    runs.remove(tx, run.record, cause=cause, actor=actor, asked=asked)
     if run.before is None:
         return
     thread_id, before = run.record.thread_id, _Before.from_json(run.before)

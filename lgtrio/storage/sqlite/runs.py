@@ -164,16 +164,7 @@ def insert(tx: Tx, new: NewRun, *, actor: str | None) -> RunRecord:
     if not inserted:
         raise AlreadyExists(f"Run with ID {new.run_id} already exists")
     tx.execute("INSERT INTO run_kwargs (run_id, kwargs) VALUES (?, ?)", (new.run_id, new.kwargs))
-    journal.append(
-        tx,
-        new.run_id,
-        new.thread_id,
-        was=None,
-        now=RunStatus.PENDING,
-        cause=Cause.CLIENT,
-        actor=actor,
-    )
-    return RunRecord(
+    run = RunRecord(
         run_id=new.run_id,
         thread_id=new.thread_id,
         assistant_id=new.assistant_id,
@@ -189,10 +180,18 @@ def insert(tx: Tx, new: NewRun, *, actor: str | None) -> RunRecord:
         created_at=tx.at,
         updated_at=tx.at,
     )
+    journal.append(tx, run, was=None, now=RunStatus.PENDING, cause=Cause.CLIENT, actor=actor)
+    return run
 
 
 def move(
-    tx: Tx, run: RunRecord, to: RunStatus, *, cause: Cause, actor: str | None = None
+    tx: Tx,
+    run: RunRecord,
+    to: RunStatus,
+    *,
+    cause: Cause,
+    actor: str | None = None,
+    asked: float | None = None,
 ) -> RunRecord:
     """The one way a run changes its status: legal, guarded, journaled.
 
@@ -214,11 +213,18 @@ def move(
     )
     if changed != 1:
         raise InternalError(f"Run {run.run_id} was not {run.status} when it was to be {to}.")
-    journal.append(tx, run.run_id, run.thread_id, was=run.status, now=to, cause=cause, actor=actor)
+    journal.append(tx, run, was=run.status, now=to, cause=cause, actor=actor, asked=asked)
     return moved
 
 
-def remove(tx: Tx, run: RunRecord, *, cause: Cause, actor: str | None = None) -> None:
+def remove(
+    tx: Tx,
+    run: RunRecord,
+    *,
+    cause: Cause,
+    actor: str | None = None,
+    asked: float | None = None,
+) -> None:
     """Delete the run with its frames, checkpoints and writes; its journal stays.
 
     Writes go wherever they were made, also on checkpoints of earlier runs (a resume).
@@ -228,9 +234,7 @@ def remove(tx: Tx, run: RunRecord, *, cause: Cause, actor: str | None = None) ->
     tx.execute("DELETE FROM run_kwargs WHERE run_id = ?", (run.run_id,))
     tx.execute("DELETE FROM runs WHERE run_id = ?", (run.run_id,))
     delete_run_rows(tx.connection, [run.run_id])
-    journal.append(
-        tx, run.run_id, run.thread_id, was=run.status, now=None, cause=cause, actor=actor
-    )
+    journal.append(tx, run, was=run.status, now=None, cause=cause, actor=actor, asked=asked)
 
 
 def _check(run: RunRecord, to: RunStatus | None) -> None:

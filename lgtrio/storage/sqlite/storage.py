@@ -18,6 +18,7 @@ import trio
 from attrs import field, frozen
 
 from lgtrio.storage.interface import (
+    WHOLE_JOURNAL,
     AssistantRecord,
     Cause,
     Claimable,
@@ -26,6 +27,7 @@ from lgtrio.storage.interface import (
     FinishedRun,
     Frame,
     JournalLine,
+    JournalSpan,
     Json,
     LaneRun,
     NewRun,
@@ -44,6 +46,7 @@ from lgtrio.storage.sqlite import (
     runs,
     threads,
 )
+from lgtrio.storage.sqlite.changes import Changes
 from lgtrio.storage.sqlite.connections import MEMORY, Synchronous
 from lgtrio.storage.sqlite.engine import Engine, Faults
 from lgtrio.storage.sqlite.frames import append_frames, last_frame, read_frames
@@ -70,6 +73,7 @@ async def open_sqlite(
     inline: bool = False,
     faults: Faults | None = None,
     max_frames_per_run: int = 10_000,
+    journal_lines: int = 1_000_000,
     now: Callable[[], str] = now_iso,
     monotonic: Callable[[], float] = trio.current_time,
 ) -> AsyncIterator[SqliteStorage]:
@@ -82,6 +86,7 @@ async def open_sqlite(
         inline: no writer thread; for tests in virtual time.
         faults: called at the points that `faults` lists.
         max_frames_per_run: stream frames kept of a resumable run; the oldest go first.
+        journal_lines: about how many lines of the journal are kept; the oldest go first.
         now: wall clock, as an ISO time.
         monotonic: seconds, for the journal.
 
@@ -93,11 +98,18 @@ async def open_sqlite(
     """
     lock = None if path == MEMORY else DatabaseLock.acquire(Path(path))
     try:
-        engine = Engine(path, synchronous=synchronous, inline=inline, faults=faults)
+        changes = Changes()
+        engine = Engine(
+            path,
+            synchronous=synchronous,
+            inline=inline,
+            faults=faults,
+            after_commit=changes.committed,
+        )
         try:
             await migrate(engine)
-            limits = Limits(frames_per_run=max_frames_per_run)
-            yield SqliteStorage(engine, lock, limits, now=now, monotonic=monotonic)
+            limits = Limits(max_frames_per_run, journal_lines)
+            yield SqliteStorage(engine, lock, limits, changes, now=now, monotonic=monotonic)
         finally:
             with trio.move_on_after(_CLOSE_SECONDS, shield=True) as closing:
                 await _close(engine)
@@ -123,6 +135,7 @@ class SqliteStorage:
     """The graph side's savers and stores write through it too."""
     _lock: DatabaseLock | None
     _limits: Limits
+    _journal_changes: Changes
     _now: Callable[[], str] = field(kw_only=True, alias="now")
     _monotonic: Callable[[], float] = field(kw_only=True, alias="monotonic")
 
@@ -150,8 +163,10 @@ class SqliteStorage:
     async def patch_thread(self, thread_id: str, metadata: Json) -> ThreadRecord | None:
         return await self._write(threads.patch_thread, thread_id, metadata)
 
-    async def delete_thread(self, thread_id: str) -> Sequence[LaneRun] | None:
-        return await self._write(threads.delete_thread, thread_id)
+    async def delete_thread(
+        self, thread_id: str, *, actor: str | None = None
+    ) -> Sequence[LaneRun] | None:
+        return await self._write(threads.delete_thread, thread_id, actor=actor)
 
     async def set_thread_state(self, thread_id: str, outcome: ThreadOutcome) -> ThreadRecord | None:
         return await self._write(threads.set_thread_state, thread_id, outcome)
@@ -185,14 +200,24 @@ class SqliteStorage:
         *,
         cause: Cause,
         actor: str | None = None,
+        asked: float | None = None,
         only: RunStatus | None = None,
     ) -> FinishedRun | None:
         return await self._write(
-            endings.finish_run, run_id, status, thread, cause=cause, actor=actor, only=only
+            endings.finish_run,
+            run_id,
+            status,
+            thread,
+            cause=cause,
+            actor=actor,
+            asked=asked,
+            only=only,
         )
 
-    async def requeue_run(self, run_id: str, *, cause: Cause, actor: str | None = None) -> bool:
-        return await self._write(endings.requeue_run, run_id, cause=cause, actor=actor)
+    async def requeue_run(
+        self, run_id: str, *, cause: Cause, actor: str | None = None, asked: float | None = None
+    ) -> bool:
+        return await self._write(endings.requeue_run, run_id, cause=cause, actor=actor, asked=asked)
 
     async def rollback_run(
         self,
@@ -200,9 +225,12 @@ class SqliteStorage:
         *,
         cause: Cause,
         actor: str | None = None,
+        asked: float | None = None,
         only: RunStatus | None = None,
     ) -> FinishedRun | None:
-        return await self._write(endings.rollback_run, run_id, cause=cause, actor=actor, only=only)
+        return await self._write(
+            endings.rollback_run, run_id, cause=cause, actor=actor, asked=asked, only=only
+        )
 
     async def delete_run(self, run_id: str, *, actor: str | None = None) -> bool:
         return await self._write(endings.delete_run, run_id, actor=actor)
@@ -237,11 +265,22 @@ class SqliteStorage:
     # -- journal -----------------------------------------------------------------------
 
     async def journal(
-        self, *, run_id: str | None = None, thread_id: str | None = None, limit: int = 1000
+        self,
+        *,
+        run_id: str | None = None,
+        thread_id: str | None = None,
+        span: JournalSpan = WHOLE_JOURNAL,
+        limit: int = 1000,
     ) -> Sequence[JournalLine]:
         return await self._scan(
-            journal.read_journal, run_id=run_id, thread_id=thread_id, limit=limit
+            journal.read_journal, run_id=run_id, thread_id=thread_id, span=span, limit=limit
         )
+
+    async def last_journal_seq(self) -> int:
+        return await self._read(journal.last_seq)
+
+    def journal_changed(self) -> trio.Event:
+        return self._journal_changes.next_change()
 
     # -- how they run ------------------------------------------------------------------
 
@@ -251,7 +290,8 @@ class SqliteStorage:
         at, monotonic = self._now(), self._monotonic()
 
         def operation(connection: sqlite3.Connection) -> T:
-            return body(Tx(connection, at, monotonic, self._limits), *args, **kwargs)
+            tx = Tx(connection, at, monotonic, self._limits, self._journal_changes)
+            return body(tx, *args, **kwargs)
 
         return await self.engine.write(operation, name=body.__name__)
 

@@ -65,11 +65,11 @@ def set_thread_state(tx: Tx, thread_id: str, outcome: ThreadOutcome) -> ThreadRe
     return refresh(tx, thread_id)
 
 
-def delete_thread(tx: Tx, thread_id: str) -> Sequence[LaneRun] | None:
+def delete_thread(tx: Tx, thread_id: str, *, actor: str | None) -> Sequence[LaneRun] | None:
     if not exists(tx, thread_id):
         return None
     active = active_runs(tx.connection, thread_id)
-    remove(tx, thread_id, cause=Cause.CLIENT, actor="thread deleted")
+    remove(tx, thread_id, cause=Cause.CLIENT, actor=actor)
     return active
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from attrs import frozen
 
+from lgtrio.storage.sqlite.changes import Changes
+
 Row = tuple[Any, ...]
 
 
@@ -30,6 +32,7 @@ class Tx:
     at: str
     monotonic: float
     limits: Limits
+    journal_changes: Changes
 
     def execute(self, sql: str, parameters: Row = ()) -> int:
         """Run one statement; how many rows it changed."""
