@@ -48,25 +48,47 @@ class _Errand(Generic[T]):
         return self.result.unwrap()
 
 
-async def carry_out(nursery: trio.Nursery, operation: Operation[T]) -> T:
-    """Run a write, and what has to follow from it, in a nursery that outlives the caller.
+@define(eq=False)
+class Errands:
+    """All errands of a supervisor; they run in its nursery."""
 
-    Raises:
-        What `operation` raises.
+    nursery: trio.Nursery
+    _under_way: int = field(default=0, init=False)
+    _all_done: trio.Event = field(factory=trio.Event, init=False)
 
-    Cancellation: only the waiting ends; the operation goes on.
-    """
-    errand = _Errand(operation)
-    nursery.start_soon(errand.run)
-    return await errand.answer()
+    async def carry_out(self, operation: Operation[T]) -> T:
+        """Run a write, and what has to follow from it; the caller may go away.
 
+        Raises:
+            What `operation` raises.
 
-async def carry_out_shielded(nursery: trio.Nursery, operation: Operation[T]) -> T:
-    """`carry_out`, where a caller who is cancelled still waits for the answer.
+        Cancellation: only the waiting ends; the operation goes on.
+        """
+        errand = _Errand(operation)
+        self._under_way += 1
+        self.nursery.start_soon(self._run, errand)
+        return await errand.answer()
 
-    Raises:
-        StorageUnavailable: no answer for 30 s; the operation goes on.
-    """
-    with trio.move_on_after(STORE_SECONDS, shield=True):
-        return await carry_out(nursery, operation)
-    raise StorageUnavailable("The database did not answer in time; the change may be stored.")
+    async def carry_out_shielded(self, operation: Operation[T]) -> T:
+        """`carry_out`, where a caller who is cancelled still waits for the answer.
+
+        Raises:
+            StorageUnavailable: no answer for 30 s; the operation goes on.
+        """
+        with trio.move_on_after(STORE_SECONDS, shield=True):
+            return await self.carry_out(operation)
+        raise StorageUnavailable("The database did not answer in time; the change may be stored.")
+
+    async def _run(self, errand: _Errand[Any]) -> None:
+        try:
+            await errand.run()
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._all_done.set()
+
+    async def all_done(self) -> None:
+        """Wait until no errand is under way."""
+        while self._under_way:
+            self._all_done = trio.Event()
+            await self._all_done.wait()

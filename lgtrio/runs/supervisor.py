@@ -31,7 +31,7 @@ from lgtrio.errors import (
 )
 from lgtrio.runs import lanes
 from lgtrio.runs.alarm import Alarm, wall_now
-from lgtrio.runs.errands import STORE_SECONDS, Operation, carry_out, carry_out_shielded
+from lgtrio.runs.errands import STORE_SECONDS, Errands, Operation
 from lgtrio.runs.execution import RETRY_SECONDS, Execution
 from lgtrio.runs.executor import Executor
 from lgtrio.runs.frames import parse_frame_id
@@ -143,6 +143,7 @@ class Supervisor:
     _holds: Holds = field(init=False)
     """Threads whose lane is held (state update, delete): no run of theirs starts."""
     _alarm: Alarm = field(init=False)
+    _errands: Errands = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         options = self.options
@@ -153,6 +154,7 @@ class Supervisor:
         )
         self._holds = Holds(let_go=self._mark_ready)
         self._alarm = Alarm(self.now)
+        self._errands = Errands(self.nursery)
 
     # -- creating ------------------------------------------------------------------------
 
@@ -182,7 +184,7 @@ class Supervisor:
         handle = self._handles.of(new.run_id, new.thread_id, resumable=new.resumable)
         subscription = Subscription(new.run_id, self.storage, handle.stream) if follow else None
         create = partial(self._create, new, handle, thread=thread, actor=actor)
-        created = await carry_out_shielded(self.nursery, create)
+        created = await self._errands.carry_out_shielded(create)
         return Submitted(created.run, handle, subscription)
 
     async def _create(
@@ -386,7 +388,7 @@ class Supervisor:
         handle = self._handles.get(run.run_id)
         if run.status is RunStatus.PENDING and not (handle and handle.claimed):
             settle = partial(self._settle_pending, run, stop)
-            if await carry_out_shielded(self.nursery, settle):
+            if await self._errands.carry_out_shielded(settle):
                 return True
         handle = await self.handle_of(run)
         return handle is not None and handle.request_stop(stop)
@@ -431,7 +433,7 @@ class Supervisor:
 
         Cancellation: the delete goes on.
         """
-        return await carry_out(self.nursery, partial(self._delete_thread, thread_id, actor))
+        return await self._errands.carry_out(partial(self._delete_thread, thread_id, actor))
 
     async def _delete_thread(self, thread_id: str, actor: str | None) -> bool:
         async with self._holds.hold(thread_id):
@@ -593,15 +595,15 @@ class Supervisor:
             self.executor.request_drain(handle.run_id)
         with trio.move_on_after(self.options.shutdown_grace):
             await self._places.all_free()
-        for handle in self._handles.all():
-            if handle.claimed:
-                handle.scope.cancel(reason="shutdown grace is over")
-            else:
-                self._handles.break_off(handle)
+        for handle in self._handles.claimed():
+            handle.scope.cancel(reason="shutdown grace is over")
         for handle in self._handles.claimed():
             await handle.done.wait()
-        with trio.move_on_after(STORE_SECONDS):  # claims that the database does not answer
+        with trio.move_on_after(STORE_SECONDS):  # what the database does not answer
             await self._places.all_free()
+            await self._errands.all_done()
+        for handle in self._handles.all():
+            self._handles.break_off(handle)
 
     @property
     def executing(self) -> Mapping[str, RunHandle]:
