@@ -8,6 +8,7 @@ in an option answer at once.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -74,6 +75,9 @@ def _serve(command: Command, options: Mapping[str, str | None]) -> int:
     configure_logging(settings)
     for warning in (*config.warnings, *unknown_variables(os.environ)):
         log.warning(warning)
+    # Imports leave next to no garbage, and looking for it takes a good part of the start. The
+    # server turns the collector on again when its graphs are loaded.
+    gc.disable()
     # Not earlier: it imports LangGraph, which reads the environment while it is imported.
     from lgtrio.server import run
 

@@ -8,6 +8,7 @@ storage            opened first (and locked: one server a file), closed last
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,10 +96,12 @@ async def serve(
             synchronous=settings.synchronous,
             faults=faults_from_environment(),
             max_frames_per_run=settings.max_frames_per_run,
+            journal_lines=settings.journal_lines,
         ) as storage,
         open_graph_side(config, storage.engine, settings) as graphs,
     ):
         await _ensure_assistants(storage, config)
+        _keep_what_is_loaded()
         with bind_socket(settings) as sock:
             async with open_supervisor(
                 storage, graphs.executor, _run_options(settings)
@@ -122,6 +125,12 @@ async def _ensure_assistants(storage: Storage, config: LanggraphConfig) -> None:
     now = now_iso()
     for name, spec in config.graphs.items():
         await storage.ensure_assistant(default_assistant(name, spec.description, now))
+
+
+def _keep_what_is_loaded() -> None:
+    """Modules and graphs stay to the end: the garbage collector need not look at them again."""
+    gc.freeze()
+    gc.enable()
 
 
 def _run_options(settings: Settings) -> RunOptions:

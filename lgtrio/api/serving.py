@@ -19,10 +19,12 @@ import trio
 from attrs import define, field
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.events import Closed, Event
+from hypercorn.events import Closed, Event, RawData
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState
+
+from lgtrio.api.outbox import PATIENCE, Outbox
 
 log = structlog.get_logger(__name__)
 
@@ -42,15 +44,30 @@ def _config() -> Config:
 
 
 class _Connection(TCPServer):
-    """Closes also when told to by a request that is being cancelled: Hypercorn reports the end
-    of an answer as a disconnect first, and would then never get round to closing."""
+    """What this changes:
+
+    - What is sent goes through an outbox, so that nothing waits shielded for a client.
+    - It also closes, or begins to count its idle time, when told to by a request that is being
+      cancelled: Hypercorn reports the end of an answer as a disconnect first, and would then
+      never get round to it.
+    """
+
+    outbox: Outbox
 
     async def protocol_send(self, event: Event) -> None:
-        if not isinstance(event, Closed):
-            return await super().protocol_send(event)
+        if isinstance(event, RawData):
+            await self.outbox.put(event.data)
+            return
+        if isinstance(event, Closed):
+            with trio.move_on_after(PATIENCE, shield=True):
+                await self.outbox.flush()
         with trio.move_on_after(_LINGER_SECONDS, shield=True):
             await super().protocol_send(event)
-        return None
+
+    async def send_out(self) -> None:
+        """Task: send what is put into the outbox; ends when the client is gone."""
+        await self.outbox.run()
+        await self.protocol.handle(Closed())
 
 
 @define(eq=False)
@@ -81,9 +98,14 @@ class HttpServer:
     async def _serve(self, stream: trio.SocketStream) -> None:
         self._streams.add(stream)
         state = ConnectionState({})
+        # It takes plain sockets too.
+        connection = _Connection(self._app, self._config, self._context, state, stream)  # type: ignore[arg-type]
+        connection.outbox = Outbox(stream)
         try:
-            # It takes plain sockets too.
-            await _Connection(self._app, self._config, self._context, state, stream)  # type: ignore[arg-type]
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(connection.send_out)
+                await connection
+                nursery.cancel_scope.cancel(reason="the connection has ended")
         except Exception:
             # The boundary of one connection: whatever broke in it must not end the others.
             log.exception("a connection failed")

@@ -52,6 +52,8 @@ class Execution:
     threads: NodeThreads
     report: Report
     """Called with parts and at last with the outcome, from any thread."""
+    wants_parts: Callable[[], bool]
+    """Whether a part would reach anybody."""
     kwargs: RunKwargs = field(init=False)
     persistence: Persistence = field(init=False)
     tap: StreamTap = field(init=False)
@@ -75,6 +77,7 @@ class Execution:
             frozenset(self.kwargs.stream_mode),
             self.kwargs.subgraphs,
             self.report,
+            self.wants_parts,
         )
 
     # -- orders --------------------------------------------------------------------------

@@ -112,7 +112,9 @@ class LanggraphExecutor:
             return self._unknown_graph(run, sink)
         delivery = _Delivery(sink)
         report = partial(self.door.send, delivery)
-        execution = Execution(run, loaded, self.database, self.threads, report)
+        execution = Execution(
+            run, loaded, self.database, self.threads, report, lambda: sink.wants_parts
+        )
         slot = self.slots[run.graph_id]
         self._active[run.run_id] = _Active(execution, delivery, slot)
         try:

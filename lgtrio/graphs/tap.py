@@ -59,6 +59,8 @@ class StreamTap:
     modes: Collection[StreamMode]
     subgraphs: bool
     send: Callable[[Part], None]
+    wanted: Callable[[], bool] = lambda: True
+    """Whether a part would reach anybody; if not, it is not even encoded."""
     last_values: Any = field(default=None, init=False)
     """The latest state of the root graph, as emitted."""
     interrupted: bool = field(default=False, init=False)
@@ -103,7 +105,7 @@ class StreamTap:
         namespace, mode, payload = chunk
         if not namespace and mode == "values":
             self._note_values(payload)
-            if StreamMode.VALUES in self.modes and not self.closed:
+            if StreamMode.VALUES in self.modes and not self.closed and self.wanted():
                 self.send(Part("values", "values", self.values_json()))
             return
         if mode == "values" and StreamMode.VALUES not in self.modes:
@@ -138,7 +140,7 @@ class StreamTap:
         asked_as: str | None = None,
         event: str | None = None,
     ) -> None:
-        if self.closed or (namespace and not self.subgraphs):
+        if self.closed or (namespace and not self.subgraphs) or not self.wanted():
             return
         name = event or mode
         if namespace:

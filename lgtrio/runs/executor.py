@@ -62,6 +62,14 @@ class GraphOutcome:
 class RunSink(Protocol):
     """Where an execution delivers; called on the Trio loop, never blocks, never raises."""
 
+    @property
+    def wants_parts(self) -> bool:
+        """Whether a part sent now would reach anybody; it need not be made otherwise.
+
+        May be read from any thread. Who begins to listen later gets what follows.
+        """
+        ...
+
     def parts(self, parts: Sequence[Part]) -> None:
         """Stream parts in order; a batch is everything that was waiting at one wake-up."""
         ...

@@ -70,6 +70,11 @@ class RunStream:
 
     # -- the run's side ------------------------------------------------------------------
 
+    @property
+    def wanted(self) -> bool:
+        """Whether what is sent now goes anywhere. May be read from any thread."""
+        return self.resumable or bool(self._subscribers)
+
     async def continue_numbering(self) -> None:
         """Resumable runs: go on after the frames of earlier attempts."""
         self._seq = await self.storage.last_frame(self.run_id)

@@ -32,7 +32,14 @@ class Recorder:
 
     seen: list[Part] = field(factory=list)
     outcome: GraphOutcome | None = None
+    deaf: int = 0
+    """How many parts it does not want before it begins to listen."""
     _arrived: trio.Event = field(factory=trio.Event)
+
+    @property
+    def wants_parts(self) -> bool:
+        self.deaf -= 1
+        return self.deaf < 0
 
     def parts(self, parts: Sequence[Part]) -> None:
         assert self.outcome is None, "a part after the end"

@@ -183,3 +183,19 @@ async def test_one_wake_up_brings_everything_that_is_waiting(open_graphs: Open):
             finished.result(20)
     assert sum(batches) == 500
     assert len(batches) <= 3
+
+
+# -- nobody listens ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deaf", [3, 10_000])
+async def test_what_nobody_wants_is_not_sent_and_changes_nothing(
+    open_graphs: Open, deaf: int
+) -> None:
+    modes = ["values", "updates", "custom", "messages", "tasks"]
+    async with open_graphs() as client:
+        everything, late = Recorder(), Recorder(deaf=deaf)
+        heard = await client.run("nested", {}, sink=everything, modes=modes)
+        missed = await client.run("nested", {}, sink=late, modes=modes)
+    assert missed.result == heard.result
+    assert _stable(late.frames) == _stable(everything.frames)[deaf:]
