@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.register_assert_rewrite("world")
+pytest.register_assert_rewrite("world", "soundness", "support.database")
 
 
 @pytest.fixture(scope="session")

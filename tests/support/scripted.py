@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ import orjson
 import trio
 from attrs import define, field
 
+from lgtrio.runs.alarm import wall_now
 from lgtrio.runs.executor import (
     ErrorInfo,
     GraphEnd,
@@ -146,10 +148,14 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    storage: Storage, executor: ScriptedExecutor | None = None, **options: Any
+    storage: Storage,
+    executor: ScriptedExecutor | None = None,
+    *,
+    now: Callable[[], datetime] = wall_now,
+    **options: Any,
 ) -> AsyncIterator[Bench]:
     executor = executor or ScriptedExecutor()
-    async with open_supervisor(storage, executor, RunOptions(**options)) as supervisor:
+    async with open_supervisor(storage, executor, RunOptions(**options), now=now) as supervisor:
         yield Bench(storage, executor, supervisor)
 
 
