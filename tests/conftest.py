@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
-from support.sdk import open_sdk
-from support.server import Log, Server, start
+pytest.register_assert_rewrite("support")
+
+from support.sdk import open_sdk  # noqa: E402 - its asserts are to be explained too
+from support.server import Log, Server, start  # noqa: E402
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "deviates(why): asserts a deliberate difference (spec 12)")
+    config.addinivalue_line("markers", "deviates(why): asserts a deliberate difference")
     config.addinivalue_line("markers", "storm: takes as long as --storm-seconds says")
     config.addinivalue_line("markers", "complains(*patterns): log errors that the test provokes")
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.register_assert_rewrite("world", "soundness", "support.database")
+pytest.register_assert_rewrite("world", "soundness")
 
 
 @pytest.fixture(scope="session")
