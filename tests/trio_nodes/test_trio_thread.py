@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import threading
+import weakref
+from contextvars import copy_context
 from typing import Any
 
 import pytest
@@ -93,14 +96,20 @@ async def test_nodes_called_while_the_loop_dies_end_one_way_or_the_other() -> No
     assert await thread_of_nodes() is not before
 
 
-class _NoVisitor:
-    context: Any = None
+class _Visitor:
+    """Notes what becomes of it."""
+
+    def __init__(self) -> None:
+        self.context = copy_context()
+        self.noted: list[str] = []
+        self.over = threading.Event()
 
     async def run(self) -> None:
-        raise AssertionError("was run")
+        self.lose("ran")
 
-    def lose(self) -> None:
-        raise AssertionError("was lost")
+    def lose(self, what: str = "was lost") -> None:
+        self.noted.append(what)
+        self.over.set()
 
 
 def test_a_closed_thread_admits_nobody() -> None:
@@ -108,9 +117,51 @@ def test_a_closed_thread_admits_nobody() -> None:
     thread.start()
     thread.close()
     assert not thread.alive
+    visitor = _Visitor()
     with pytest.raises(trio.RunFinishedError):
-        thread.admit(_NoVisitor())
+        thread.admit(visitor)
+    assert visitor.noted == []
     thread.cancel(trio.CancelScope(), "nothing happens")
+
+
+def test_a_thread_whose_loop_has_just_ended_is_not_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    keeper = TrioThreadKeeper()
+    ended = keeper.admit(_Visitor())
+    ended.close()
+    # The moment between the end of the loop and the end of its thread.
+    monkeypatch.setattr(TrioThread, "alive", True)
+    visitor = _Visitor()
+    assert keeper.admit(visitor) is not ended
+    monkeypatch.undo()
+    assert visitor.over.wait(30)
+    keeper.close()
+    assert visitor.noted == ["ran"]
+
+
+def test_who_comes_when_the_nursery_is_closed_is_lost_and_told() -> None:
+    thread = TrioThread()
+    visitor = _Visitor()
+
+    async def admit_at_the_very_end() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:  # system tasks are cancelled when the main task has ended
+            thread.admit(visitor)
+
+    class Spawner(_Visitor):
+        async def run(self) -> None:
+            trio.lowlevel.spawn_system_task(admit_at_the_very_end)
+            self.over.set()
+
+    thread.start()
+    spawner = Spawner()
+    thread.admit(spawner)
+    assert spawner.over.wait(30)
+    thread.close()
+    assert not thread.alive
+    assert visitor.noted == ["was lost"]
 
 
 def test_a_loop_that_cannot_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,9 +171,28 @@ def test_a_loop_that_cannot_start_says_so(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(trio, "run", refuse)
     keeper = TrioThreadKeeper()
     with capture_logs() as logs, pytest.raises(InternalError, match="did not start"):
-        keeper.admit(_NoVisitor())
+        keeper.admit(_Visitor())
     [line] = logs
     assert isinstance(line["exc_info"], OSError)
+
+
+@on_asyncio
+async def test_nothing_is_kept_of_a_call_that_has_ended() -> None:
+    class Argument:
+        pass
+
+    @trio_node
+    async def node(argument: Argument) -> str:
+        await trio.lowlevel.checkpoint()
+        return type(argument).__name__
+
+    argument = Argument()
+    gone = weakref.ref(argument)
+    assert await node(argument) == "Argument"
+    del argument
+    await thread_of_nodes()  # the task of the first call has ended as well
+    gc.collect()
+    assert gone() is None
 
 
 # -- the end of the process ------------------------------------------------------------------
@@ -166,7 +236,10 @@ def test_a_process_ends_at_once_and_in_silence(last_words: str) -> None:
         "from lgtrio import trio_node\n"
         "@trio_node\n"
         "async def node(seconds):\n"
-        "    await trio.sleep(seconds)\n" + last_words
+        "    try:\n"
+        "        await trio.sleep(seconds)\n"
+        "    finally:\n"
+        "        print('left')\n" + last_words
     )
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", code],
@@ -175,7 +248,7 @@ def test_a_process_ends_at_once_and_in_silence(last_words: str) -> None:
         timeout=30,
         check=True,
     )
-    assert (done.stdout, done.stderr) == ("", "")
+    assert (done.stdout, done.stderr) == ("left\n" if last_words else "", "")
 
 
 def test_a_forked_child_gets_a_thread_of_its_own() -> None:
