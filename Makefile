@@ -15,12 +15,13 @@ PINNED := $(PIP_INSTALL) --constraint constraints.txt
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint storm bench clean
+.PHONY: help serve test lint lifecycle storm bench clean
 
 help:
 	@echo "make serve   start the server with the demo graphs on http://127.0.0.1:2024"
 	@echo "make test    run the whole test suite"
 	@echo "make lint    formatter, linters and type checkers"
+	@echo "make lifecycle   the server beside a model of it, for some minutes"
 	@echo "make storm   the long SIGKILL storm (60 kills)"
 	@echo "make bench   the benchmarks of bench/, as JSON"
 	@echo "make clean   remove the environments and caches"
@@ -42,6 +43,9 @@ lint: $(STAMPS)/lint
 	$(BIN)/flake8 --select $(CANCELLATION) --exclude tests/support/graphs lgtrio tests bench
 	$(BIN)/mypy
 	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
+
+lifecycle: $(STAMPS)/test
+	@exec $(BIN)/python -m pytest -s tests/lifecycle --lifecycle-examples 20000 -o faulthandler_timeout=0 $(ARGS)
 
 storm: $(STAMPS)/test
 	@exec $(BIN)/python -m pytest -s tests/crash --storm-kills 60 --storm-seconds 600 $(ARGS)

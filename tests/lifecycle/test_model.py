@@ -102,4 +102,4 @@ def test_a_server_lives_like_the_model(lifecycle_examples: int) -> None:
         trio.run(world.live, _split(steps), clock=MockClock(autojump_threshold=0))
 
     live()
-    print(f"{count} steps")
+    print(f"{count} steps of {lifecycle_examples} lives")

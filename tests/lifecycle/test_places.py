@@ -1,0 +1,147 @@
+"""Places: whose turn it is, and the limits of graphs and assistants."""
+
+# ruff: noqa: ARG001 - pytest-trio looks for its clock among the arguments
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import count
+
+import trio
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+from trio.testing import MockClock
+from world import now, now_iso
+
+from lgtrio.runs.places import FairQueue, Place, Places
+from lgtrio.storage.interface import NewRun
+from lgtrio.storage.sqlite import open_sqlite
+from support.scripted import bench, new_run
+
+GROUPS = ["one", "two", "three"]
+
+_puts = st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from(GROUPS)))
+
+
+@given(_puts)
+def test_a_queue_gives_back_every_thread_once(puts: list[tuple[str, str]]) -> None:
+    queue = FairQueue()
+    for thread_id, group in puts:
+        queue.put(thread_id, group)
+    popped = []
+    while queue:
+        popped.append(queue.pop())
+    assert sorted(popped) == sorted({thread_id for thread_id, _ in puts})
+
+
+@given(st.lists(st.sampled_from(GROUPS), min_size=1))
+def test_groups_take_turns_and_threads_of_a_group_keep_their_order(arrivals: list[str]) -> None:
+    queue = FairQueue()
+    for number, group in enumerate(arrivals):
+        queue.put(f"{number:03}", group)
+    popped = [queue.pop() for _ in arrivals]
+    served: Counter[str] = Counter()
+    for thread_id in popped:
+        group = arrivals[int(thread_id)]
+        served[group] += 1
+        for other in set(arrivals) - {group}:
+            still_waits = served[other] < arrivals.count(other)
+            assert not still_waits or served[group] - served[other] <= 1
+    for group in GROUPS:
+        own = [thread_id for thread_id in popped if arrivals[int(thread_id)] == group]
+        assert own == sorted(own)
+
+
+_limits = st.one_of(st.none(), st.integers(1, 3))
+_owner = st.sampled_from(["a", "b"])
+_work = st.lists(st.tuples(_owner, _owner), min_size=1, max_size=30)
+
+
+@given(st.integers(1, 4), _limits, _limits, _work, st.randoms())
+def test_limits_are_kept_and_nobody_waits_without_need(
+    total: int,
+    per_graph: int | None,
+    per_assistant: int | None,
+    work: list[tuple[str, str]],
+    random: object,
+) -> None:
+    """Threads with a run each queue, start and end in any order."""
+    places = Places(total, per_graph, per_assistant)
+    waiting = {f"thread {number}": owners for number, owners in enumerate(work)}
+    running: list[tuple[tuple[str, str], Place]] = []
+    for thread_id, (_, assistant_id) in waiting.items():
+        places.queue(thread_id, assistant_id)
+
+    def may_start(owners: tuple[str, str]) -> bool:
+        graphs = Counter(graph for (graph, _), _ in running)
+        assistants = Counter(assistant for (_, assistant), _ in running)
+        return (
+            len(running) < total
+            and (per_graph is None or graphs[owners[0]] < per_graph)
+            and (per_assistant is None or assistants[owners[1]] < per_assistant)
+        )
+
+    def start_all() -> None:
+        while turn := places.next_turn():
+            owners = waiting[turn.thread_id]
+            if places.assign(turn, *owners):
+                assert may_start(owners)
+                running.append((waiting.pop(turn.thread_id), turn.place))
+            else:
+                places.release(turn.place)
+
+    while waiting or running:
+        start_all()
+        assert places.taken == len(running)
+        assert not any(may_start(owners) for owners in waiting.values())
+        _, place = running.pop(random.randrange(len(running)))  # type: ignore[attr-defined]
+        places.release(place)
+    assert places.offer("a", "a") is not None
+
+
+# -- in the supervisor ---------------------------------------------------------------------
+
+
+def _runs_of(graph_id: str, assistant_id: str) -> Iterator[NewRun]:
+    """Runs of ten seconds, each on a thread of its own."""
+    for number in count():
+        run = new_run(f"{graph_id}/{assistant_id}/{number}", ["sleep", 10])
+        yield evolve(run, graph_id=graph_id, assistant_id=assistant_id)
+
+
+async def test_a_graph_and_an_assistant_get_no_more_than_they_may(
+    autojump_clock: MockClock,
+) -> None:
+    async with (
+        open_sqlite(":memory:", inline=True, now=now_iso) as storage,
+        bench(storage, now=now, n_jobs=10, max_runs_per_graph=3, max_runs_per_assistant=2) as b,
+    ):
+        owners = [_runs_of("g", "x"), _runs_of("g", "y"), _runs_of("h", "z")]
+        runs = [await b.submit(next(of_owner)) for _ in range(4) for of_owner in owners]
+        owner = {run.run_id: run for run in runs}
+        most: Counter[str] = Counter()
+        while b.supervisor.executing:
+            executing = [owner[run_id] for run_id in b.supervisor.executing]
+            most |= Counter(run.graph_id for run in executing)
+            most |= Counter(run.assistant_id for run in executing)
+            await trio.sleep(1)
+        assert most == {"g": 3, "h": 2, "x": 2, "y": 2, "z": 2}
+        assert {await b.status(run.run_id) for run in runs} == {"success"}
+        assert trio.current_time() < 35, "eight runs of a graph, three at once, ten seconds each"
+
+
+async def test_an_assistant_with_many_threads_does_not_starve_another(
+    autojump_clock: MockClock,
+) -> None:
+    async with (
+        open_sqlite(":memory:", inline=True, now=now_iso) as storage,
+        bench(storage, now=now, n_jobs=1) as b,
+    ):
+        greedy, modest = _runs_of("g", "greedy"), _runs_of("g", "modest")
+        many = [await b.submit(next(greedy)) for _ in range(20)]
+        one = await b.submit(next(modest))
+        await b.ended(one.run_id)
+        assert b.executor.order().index(one.run_id) == 2
+        await b.ended(*[run.run_id for run in many])
