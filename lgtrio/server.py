@@ -118,6 +118,7 @@ async def serve(
                     # shutdown, never a client's disconnect.
                     await http.refuse_new()
                     await supervisor.shut_down()
+                    services.journal.break_off()
 
 
 async def _ensure_assistants(storage: Storage, config: LanggraphConfig) -> None:

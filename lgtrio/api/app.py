@@ -12,6 +12,7 @@ from lgtrio.api.assistants import AssistantRoutes
 from lgtrio.api.connections import Exchange
 from lgtrio.api.cors import register_cors
 from lgtrio.api.errors import register_errors
+from lgtrio.api.journal import JournalRoutes
 from lgtrio.api.orders import Orders
 from lgtrio.api.runs import RunRoutes
 from lgtrio.api.services import Services
@@ -90,3 +91,9 @@ def _routes(services: Services) -> Iterator[Route]:
     yield "POST", "/threads/<thread_id>/runs/wait", streams.wait
     yield "GET", "/threads/<thread_id>/runs/<run_id>/join", streams.join
     yield "GET", "/threads/<thread_id>/runs/<run_id>/stream", streams.join_stream
+
+    journal = JournalRoutes(services)
+    yield "GET", "/journal", journal.of_all
+    yield "GET", "/journal/stream", journal.stream
+    yield "GET", "/threads/<thread_id>/journal", journal.of_thread
+    yield "GET", "/threads/<thread_id>/runs/<run_id>/journal", journal.of_run

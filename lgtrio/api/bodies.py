@@ -15,9 +15,9 @@ from lgtrio.runs.streams import Subscription
 from lgtrio.runs.supervisor import Supervisor
 from lgtrio.storage.interface import RunRecord
 
-_HEARTBEAT: Final = b": heartbeat\r\n"
+HEARTBEAT: Final = b": heartbeat\r\n"
 """A comment with no blank line after it: old clients make a phantom event of one."""
-_FILLER: Final = b"\n"
+FILLER: Final = b"\n"
 """White space before a JSON text, which every JSON parser skips."""
 
 
@@ -44,7 +44,7 @@ class StreamSource:
     """A run's stream; each chunk is everything that was waiting."""
 
     subscription: Subscription
-    sign: bytes = _HEARTBEAT
+    sign: bytes = HEARTBEAT
 
     async def next_chunk(self) -> bytes | None:
         try:
@@ -63,7 +63,7 @@ class ResultSource:
     supervisor: Supervisor
     run: RunRecord
     handle: RunHandle | None
-    sign: bytes = _FILLER
+    sign: bytes = FILLER
     _given: bool = False
 
     async def next_chunk(self) -> bytes | None:

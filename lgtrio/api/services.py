@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import frozen
+from attrs import Factory, field, frozen
 
 from lgtrio.runs.executor import GraphStates
+from lgtrio.runs.journal import Journal
 from lgtrio.runs.supervisor import Supervisor
 from lgtrio.storage.interface import Storage
 
@@ -20,3 +21,7 @@ class Services:
     """Graph ids in the order in which langgraph.json names them."""
     heartbeat: float = 5.0
     """Seconds between two signs of life on an open stream or a waiting request."""
+    journal: Journal = field(
+        init=False, default=Factory(lambda self: Journal(self.storage), takes_self=True)
+    )
+    """Those who follow the journal live; to be broken off when the runs have ended."""

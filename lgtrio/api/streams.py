@@ -20,7 +20,7 @@ from lgtrio.runs.supervisor import Submitted
 from lgtrio.wire.enums import DisconnectMode
 from lgtrio.wire.runs import RunCreate
 
-_STREAM_HEADERS: Final = {
+STREAM_HEADERS: Final = {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-store",
     "X-Accel-Buffering": "no",
@@ -67,7 +67,7 @@ class StreamRoutes:
             StreamSource(submitted.subscription),
             run.run_id,
             headers={
-                **_STREAM_HEADERS,
+                **STREAM_HEADERS,
                 "Content-Location": f"/runs/{run.run_id}" if stateless else path,
                 "Location": f"{path}/stream",
             },
@@ -109,7 +109,7 @@ class StreamRoutes:
             StreamSource(subscription),
             run.run_id,
             headers={
-                **_STREAM_HEADERS,
+                **STREAM_HEADERS,
                 "Content-Location": path,
                 "Location": f"{path}/stream",
             },

@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 import trio
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from lgtrio.wire.enums import MultitaskStrategy, RunStatus, ThreadStatus
 
@@ -230,6 +230,10 @@ class JournalSpan:
     """Lines written at this time or later."""
     before: str | None = None
     """Lines written before this time."""
+
+    def behind(self, seq: int) -> JournalSpan:
+        """What is left of it when the lines up to `seq` have been read."""
+        return evolve(self, after=max(self.after, seq))
 
 
 WHOLE_JOURNAL: Final = JournalSpan()
