@@ -167,7 +167,7 @@ async def test_the_journal_is_bounded() -> None:
             run = runs.get_run(connection, FIRST)
             assert run is not None
             for _ in range(600 - 2):
-                journal.append(tx, run, was=None, now=None, cause=Cause.CLIENT, actor=None)
+                journal.append(tx, journal.Change(run, None, None, Cause.CLIENT))
 
         await storage.engine.write(fill)
         lines = await storage.journal()

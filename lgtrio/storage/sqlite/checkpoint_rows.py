@@ -152,19 +152,13 @@ def _write_record(row: WriteRow) -> tuple[Any, ...]:
 def _insert(
     connection: sqlite3.Connection, target: str, columns: str, records: list[tuple[Any, ...]]
 ) -> None:
-    """INSERT in statements of 16, 8, 4, 2, 1 rows, so that few different ones are prepared."""
-    start = 0
-    size = _ROWS_A_STATEMENT
-    while start < len(records):
-        while size > len(records) - start:
-            size //= 2
-        chunk = records[start : start + size]
+    for start in range(0, len(records), _ROWS_A_STATEMENT):
+        chunk = records[start : start + _ROWS_A_STATEMENT]
         marks = f"({','.join('?' * len(chunk[0]))})"
         connection.execute(
-            f"INSERT {target} ({columns}) VALUES {','.join([marks] * size)}",
+            f"INSERT {target} ({columns}) VALUES {','.join([marks] * len(chunk))}",
             [value for record in chunk for value in record],
         )
-        start += size
 
 
 def _require_blobs(connection: sqlite3.Connection, row: CheckpointRow) -> None:

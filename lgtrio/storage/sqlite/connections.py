@@ -46,8 +46,8 @@ def translate(error: sqlite3.Error) -> StorageError:
 def open_writer(path: str, synchronous: Synchronous) -> sqlite3.Connection:
     """The one connection that writes; the file is put into WAL mode.
 
-    Foreign keys stay off: every delete is spelled out in its operation, and a look-up of the
-    parent for each stream frame and checkpoint would be paid on the hottest path.
+    Foreign keys stay off: the schema has none, since a look-up of the parent for each stream
+    frame and checkpoint would be paid on the hottest path.
 
     Raises:
         StorageError: it is no SQLite database; StorageUnavailable: it cannot be opened.

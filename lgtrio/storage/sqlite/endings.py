@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from lgtrio.errors import IllegalTransition
-from lgtrio.storage.interface import Cause, FinishedRun, RunRecord, ThreadOutcome
-from lgtrio.storage.sqlite import runs, threads
+from lgtrio.storage.interface import Cause, FinishedRun, RunRecord, ThreadOutcome, ThreadRecord
+from lgtrio.storage.sqlite import journal, runs, threads
+from lgtrio.storage.sqlite.journal import Change
 from lgtrio.storage.sqlite.lane import undo
 from lgtrio.storage.sqlite.transaction import Tx
-from lgtrio.wire.enums import TERMINAL, RunStatus
+from lgtrio.wire.enums import TERMINAL, RunStatus, ThreadStatus
 
 
 def finish_run(
@@ -26,10 +29,35 @@ def finish_run(
         return None
     if status not in TERMINAL:
         raise IllegalTransition(run_id, run.record.status, status)
+    if run.record.temporary and run.sole:
+        return _end_with_thread(tx, run.record, status, cause=cause, actor=actor, asked=asked)
     ended = runs.move(tx, run.record, status, cause=cause, actor=actor, asked=asked)
-    if thread is not None:
-        threads.leave_outcome(tx, ended.thread_id, thread)
-    return _finished(tx, ended, cause=cause)
+    if thread is None:
+        left = threads.settle(tx, ended.thread_id)
+    else:
+        left = threads.leave_outcome(tx, ended.thread_id, thread)
+    return _finished(tx, ended, left, cause=cause)
+
+
+def _end_with_thread(
+    tx: Tx,
+    run: RunRecord,
+    status: RunStatus,
+    *,
+    cause: Cause,
+    actor: str | None,
+    asked: float | None,
+) -> FinishedRun:
+    """The end of nearly every stateless run: no row is written that is deleted at once."""
+    runs.check_move(run, status)
+    ended = evolve(run, status=status, updated_at=tx.at)
+    journal.append(
+        tx,
+        Change(run, run.status, status, cause, actor, asked),
+        Change(run, status, None, cause, _thread_of(run)),
+    )
+    threads.delete_row(tx, run.thread_id)
+    return FinishedRun(run=ended, thread=None, next_pending=False)
 
 
 def requeue_run(
@@ -39,7 +67,7 @@ def requeue_run(
     if run is None:
         return False
     runs.move(tx, run.record, RunStatus.PENDING, cause=cause, actor=actor, asked=asked)
-    threads.settle_status(tx, run.record.thread_id)
+    threads.settle(tx, run.record.thread_id)
     return True
 
 
@@ -56,7 +84,8 @@ def rollback_run(
     if run is None:
         return None
     undo(tx, run, cause=cause, actor=actor, asked=asked)
-    return _finished(tx, run.record, cause=cause)
+    left = threads.settle(tx, run.record.thread_id)
+    return _finished(tx, run.record, left, cause=cause)
 
 
 def delete_run(tx: Tx, run_id: str, *, actor: str | None) -> bool:
@@ -67,7 +96,8 @@ def delete_run(tx: Tx, run_id: str, *, actor: str | None) -> bool:
         undo(tx, run, cause=Cause.CLIENT, actor=actor)
     else:
         runs.remove(tx, run.record, cause=Cause.CLIENT, actor=actor)
-    _finished(tx, run.record, cause=Cause.CLIENT)
+    left = threads.settle(tx, run.record.thread_id)
+    _finished(tx, run.record, left, cause=Cause.CLIENT)
     return True
 
 
@@ -80,12 +110,20 @@ def _active(tx: Tx, run_id: str, only: RunStatus | None) -> runs.StoredRun | Non
     return run
 
 
-def _finished(tx: Tx, run: RunRecord, *, cause: Cause) -> FinishedRun:
-    others = threads.active_runs(tx.connection, run.thread_id)
-    if run.temporary and not others:
-        actor = f"thread of the stateless run {run.run_id}"
-        threads.remove(tx, run.thread_id, cause=cause, actor=actor)
+def _finished(tx: Tx, run: RunRecord, thread: ThreadRecord | None, *, cause: Cause) -> FinishedRun:
+    """
+    Args:
+        thread: as settled after the run has left the lane.
+    """
+    busy = thread is not None and thread.status is ThreadStatus.BUSY
+    if run.temporary and not busy:
+        threads.remove(tx, run.thread_id, cause=cause, actor=_thread_of(run))
         return FinishedRun(run=run, thread=None, next_pending=False)
-    thread = threads.refresh(tx, run.thread_id)
+    others = threads.active_runs(tx.connection, run.thread_id) if busy else []
     waiting = any(other.status is RunStatus.PENDING for other in others)
     return FinishedRun(run=run, thread=thread, next_pending=waiting)
+
+
+def _thread_of(run: RunRecord) -> str:
+    """The actor of what is deleted because its thread was made for this run."""
+    return f"thread of the stateless run {run.run_id}"

@@ -79,7 +79,7 @@ class Engine:
     faults: Faults | None = field(default=None, kw_only=True)
     """Called at named points by crash tests; what it raises fails that operation or batch."""
     after_commit: Callable[[], None] | None = field(default=None, kw_only=True)
-    """Called when the callers of a batch have been told, whether it was stored or not; on the
+    """Called after a batch, whether it was stored or not, before its callers are told; on the
     writer's thread (inline: the caller's). It must be quick and must not raise."""
     max_batch: int = field(default=MAX_BATCH, kw_only=True)
 
@@ -279,12 +279,12 @@ class Engine:
         if not batch:
             return
         results = _Transaction(self._writer, self.faults).run(batch)
+        if self.after_commit is not None:
+            self.after_commit()
         for job, result in zip(batch, results, strict=True):
             _report(job, result)
         while self._full_mailboxes:
             self._full_mailboxes.pop().wake()
-        if self.after_commit is not None:
-            self.after_commit()
 
     def _own_mailbox(self) -> _Mailbox:
         try:

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from lgtrio.storage.interface import Cause, JournalLine, JournalSpan, RunRecord
 from lgtrio.storage.sqlite.transaction import Row, Tx, one
@@ -35,34 +35,40 @@ _COLUMNS: Final = (
 # -- writing -------------------------------------------------------------------------------
 
 
-def append(
-    tx: Tx,
-    run: RunRecord,
-    *,
-    was: RunStatus | None,
-    now: RunStatus | None,
-    cause: Cause,
-    actor: str | None,
-    asked: float | None = None,
-) -> None:
-    """Add one line and, now and then, drop the oldest beyond the bound."""
-    cursor = tx.connection.execute(
-        _INSERT + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            run.run_id,
-            run.thread_id,
-            run.assistant_id,
-            run.graph_id,
-            tx.at,
-            tx.monotonic,
-            asked,
-            was,
-            now,
-            cause,
-            actor and actor[:_ACTOR_LENGTH],
-        ),
+@frozen
+class Change:
+    """What a line says beside its time; see `JournalLine`."""
+
+    run: RunRecord
+    was: RunStatus | None
+    now: RunStatus | None
+    cause: Cause
+    actor: str | None = None
+    asked: float | None = None
+
+
+def append(tx: Tx, *changes: Change) -> None:
+    """Add a line for each and, now and then, drop the oldest beyond the bound."""
+    marks = ", ".join(["(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"] * len(changes))
+    values = [value for change in changes for value in _values(tx, change)]
+    _appended(tx, tx.connection.execute(f"{_INSERT} VALUES {marks}", values))
+
+
+def _values(tx: Tx, change: Change) -> Row:
+    run, actor = change.run, change.actor
+    return (
+        run.run_id,
+        run.thread_id,
+        run.assistant_id,
+        run.graph_id,
+        tx.at,
+        tx.monotonic,
+        change.asked,
+        change.was,
+        change.now,
+        change.cause,
+        actor and actor[:_ACTOR_LENGTH],
     )
-    _appended(tx, cursor)
 
 
 def append_thread_deleted(tx: Tx, thread_id: str, *, cause: Cause, actor: str | None) -> None:

@@ -5,22 +5,20 @@ A lane is a thread's active runs in order of creation; at most one of them runs.
 
 from __future__ import annotations
 
-import orjson
-from attrs import frozen
-
 from lgtrio.errors import NotFound, ThreadBusy
 from lgtrio.storage.interface import (
     Cause,
     CreatedRun,
     Decide,
     Displacement,
-    Json,
     LaneRun,
     NewRun,
     NewThread,
     RunRecord,
 )
 from lgtrio.storage.sqlite import runs, threads
+from lgtrio.storage.sqlite.marks import mark, unmark
+from lgtrio.storage.sqlite.threads import ThreadHead
 from lgtrio.storage.sqlite.transaction import Tx
 from lgtrio.wire.enums import RunStatus
 
@@ -36,8 +34,8 @@ def create_run(
     claim: bool,
     actor: str | None,
 ) -> CreatedRun:
-    _need_thread(tx, new.thread_id, thread)
-    active = threads.active_runs(tx.connection, new.thread_id)
+    head = _head(tx, new.thread_id, thread)
+    active = threads.active_runs(tx.connection, new.thread_id) if head.busy else []
     decision = decide(active, new.multitask_strategy)
     if decision.rejected:
         raise ThreadBusy
@@ -46,9 +44,16 @@ def create_run(
         for lane_run in active
         if lane_run.run_id in decision.displace and lane_run.status is RunStatus.PENDING
     ]
-    created = runs.insert(tx, new, actor=actor)
-    claimed = _claim(tx, new.thread_id, only=new.run_id) if claim else None
-    threads.settle_status(tx, new.thread_id)
+    if settled:  # undoing one may have changed the thread's row
+        head = threads.find_head(tx, new.thread_id) or head
+    claimed: RunRecord | None
+    may_start = claim and (new.not_before is None or new.not_before <= tx.at)
+    if may_start and len(settled) == len(active):
+        created, claimed = _insert_running(tx, new, head, actor=actor)
+    else:
+        created = runs.insert(tx, new, actor=actor)
+        threads.occupy(tx, new.thread_id, head)
+        claimed = claim_next(tx, new.thread_id, only=new.run_id) if may_start else None
     to_cancel = {
         lane_run.run_id: decision.displace[lane_run.run_id]
         for lane_run in active
@@ -58,25 +63,38 @@ def create_run(
 
 
 def claim_next(tx: Tx, thread_id: str, *, only: str | None) -> RunRecord | None:
-    claimed = _claim(tx, thread_id, only=only)
-    if claimed is not None:
-        threads.settle_status(tx, thread_id)
-    return claimed
-
-
-def _claim(tx: Tx, thread_id: str, *, only: str | None) -> RunRecord | None:
-    """Start the lane's next run if it may start now (and is `only`, where that is given)."""
     run = runs.next_to_start(tx.connection, thread_id, at=tx.at)
     if run is None or only not in {None, run.record.run_id}:
         return None
-    return _start(tx, run)
+    head = threads.find_head(tx, thread_id)
+    assert head is not None, thread_id
+    marked, before = mark(head, run.record, run.thread_config, before=run.before)
+    threads.occupy(tx, thread_id, marked)
+    return runs.move(tx, run.record, RunStatus.RUNNING, cause=Cause.SCHEDULER, before=before)
 
 
-def _need_thread(tx: Tx, thread_id: str, thread: NewThread | None) -> None:
-    if thread is not None:
-        threads.create_thread(tx, thread, exist_ok=True)
-    if not threads.exists(tx, thread_id):
+def _head(tx: Tx, thread_id: str, thread: NewThread | None) -> ThreadHead:
+    """The thread's, or that of the one to be made.
+
+    Raises:
+        NotFound: there is none, and none is to be made.
+    """
+    head = threads.find_head(tx, thread_id)
+    if head is not None:
+        return head
+    if thread is None:
         raise NotFound(NO_THREAD)
+    return ThreadHead(metadata=thread.metadata)
+
+
+def _insert_running(
+    tx: Tx, new: NewRun, head: ThreadHead, *, actor: str | None
+) -> tuple[RunRecord, RunRecord]:
+    """Start the run as it is created: the lane is free, so it is what `claim_next` would take."""
+    marked, before = mark(head, new, new.thread_config)
+    inserted = runs.insert_running(tx, new, before, actor=actor)
+    threads.occupy(tx, new.thread_id, marked)
+    return inserted
 
 
 def _displace_pending(tx: Tx, lane_run: LaneRun, how: Displacement, *, by: str) -> LaneRun:
@@ -89,53 +107,6 @@ def _displace_pending(tx: Tx, lane_run: LaneRun, how: Displacement, *, by: str) 
     return LaneRun(lane_run.run_id, RunStatus.INTERRUPTED)
 
 
-# -- what a claim does to the thread row, and how it is undone -----------------------------
-
-
-@frozen
-class _Before:
-    """What the thread row held before a run was claimed, as far as the claim changed it."""
-
-    metadata: dict[str, object]
-    """Of the keys that the claim writes, those that were there."""
-    config: str
-    """JSON text, so that it comes back letter for letter."""
-
-    def to_json(self) -> Json:
-        return orjson.dumps({"metadata": self.metadata, "config": self.config})
-
-    @classmethod
-    def from_json(cls, text: Json) -> _Before:
-        return cls(**orjson.loads(text))
-
-
-def _start(tx: Tx, run: runs.StoredRun) -> RunRecord:
-    """PENDING to RUNNING; graph, assistant and config of the run become the thread's."""
-    _mark_thread(tx, run)
-    return runs.move(tx, run.record, RunStatus.RUNNING, cause=Cause.SCHEDULER)
-
-
-def _mark_thread(tx: Tx, run: runs.StoredRun) -> None:
-    thread_id, marks = run.record.thread_id, _marks(run.record)
-    metadata = threads.stored_metadata(tx, thread_id) or {}
-    if run.before is None:
-        found = {key: metadata[key] for key in marks if key in metadata}
-        before = _Before(found, _config(tx, thread_id))
-    else:
-        before = _patched_since(_Before.from_json(run.before), metadata, marks)
-    tx.execute("UPDATE runs SET before = ? WHERE run_id = ?", (before.to_json(), run.record.run_id))
-    threads.set_metadata(tx, thread_id, {**metadata, **marks})
-    _set_config(tx, thread_id, run.thread_config)
-
-
-def _patched_since(
-    before: _Before, metadata: dict[str, object], marks: dict[str, object]
-) -> _Before:
-    """A second claim finds its own marks, and what a client has put over them meanwhile."""
-    patched = {key: metadata[key] for key in marks if metadata.get(key) != marks[key]}
-    return _Before({**before.metadata, **patched}, before.config)
-
-
 def undo(
     tx: Tx,
     run: runs.StoredRun,
@@ -144,34 +115,11 @@ def undo(
     actor: str | None,
     asked: float | None = None,
 ) -> None:
-    """Delete an active run and put back what its claim changed on the thread row.
-
-    A key that a client has patched since then keeps the client's value.
-    """
+    """Delete an active run and put back what its claim changed on the thread row."""
     runs.remove(tx, run.record, cause=cause, actor=actor, asked=asked)
     if run.before is None:
         return
-    thread_id, before = run.record.thread_id, _Before.from_json(run.before)
-    metadata = threads.stored_metadata(tx, thread_id) or {}
-    for key, written in _marks(run.record).items():
-        if metadata.get(key) != written:
-            continue
-        if key in before.metadata:
-            metadata[key] = before.metadata[key]
-        else:
-            del metadata[key]
-    threads.set_metadata(tx, thread_id, metadata)
-    _set_config(tx, thread_id, before.config.encode())
-
-
-def _marks(run: RunRecord) -> dict[str, object]:
-    return {"graph_id": run.graph_id, "assistant_id": run.assistant_id}
-
-
-def _config(tx: Tx, thread_id: str) -> str:
-    row = tx.one("SELECT CAST(config AS TEXT) FROM threads WHERE thread_id = ?", (thread_id,))
-    return row[0] if row else "{}"
-
-
-def _set_config(tx: Tx, thread_id: str, config: Json) -> None:
-    tx.execute("UPDATE threads SET config = ? WHERE thread_id = ?", (config, thread_id))
+    thread_id = run.record.thread_id
+    head = threads.find_head(tx, thread_id)
+    if head is not None:
+        threads.write_head(tx, thread_id, unmark(head, run.record, run.before))

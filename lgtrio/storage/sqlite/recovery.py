@@ -40,7 +40,6 @@ def _put_right(tx: Tx, run_id: str, max_attempts: int) -> RunStatus:
     actor = f"started {run.attempt} times"
     runs.move(tx, run, RunStatus.ERROR, cause=Cause.RECOVERY, actor=actor)
     threads.leave_outcome(tx, run.thread_id, _given_up(run.attempt))
-    threads.settle_status(tx, run.thread_id)
     return RunStatus.ERROR
 
 
@@ -72,4 +71,4 @@ def _settle_threads(tx: Tx) -> None:
         " WHERE runs.status IN ('pending', 'running') AND threads.status <> 'busy'"
     )
     for (thread_id,) in rows:
-        threads.settle_status(tx, thread_id)
+        threads.settle(tx, thread_id)

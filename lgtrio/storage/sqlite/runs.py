@@ -12,13 +12,18 @@ from lgtrio.errors import AlreadyExists, IllegalTransition, InternalError
 from lgtrio.storage.interface import Cause, Claimable, Json, NewRun, RunRecord
 from lgtrio.storage.sqlite import journal
 from lgtrio.storage.sqlite.checkpoints import delete_run_rows
-from lgtrio.storage.sqlite.transaction import Tx, one
+from lgtrio.storage.sqlite.journal import Change
+from lgtrio.storage.sqlite.transaction import Row, Tx, one
 from lgtrio.wire.enums import ACTIVE, TERMINAL, MultitaskStrategy, RunStatus
 
 _COLUMNS: Final = (
     "run_id, thread_id, assistant_id, graph_id, status, multitask_strategy,"
     " CAST(metadata AS BLOB), kwargs, attempt, temporary, resumable, not_before,"
     " created_at, updated_at"
+)
+_STORED: Final = (
+    f"{_COLUMNS}, thread_config, before, NOT EXISTS (SELECT 1 FROM runs AS other"
+    " WHERE other.thread_id = runs.thread_id AND other.run_id <> runs.run_id)"
 )
 _FROM: Final = "FROM runs JOIN run_kwargs USING (run_id)"
 
@@ -37,7 +42,9 @@ class StoredRun:
     record: RunRecord
     thread_config: Json
     before: Json | None
-    """What the claim found on the thread row; see `lane`."""
+    """What the claim found on the thread row; see `marks`."""
+    sole: bool
+    """No other run was ever on its thread."""
 
     @property
     def active(self) -> bool:
@@ -53,13 +60,8 @@ def get_run(connection: sqlite3.Connection, run_id: str) -> RunRecord | None:
 
 
 def find(connection: sqlite3.Connection, run_id: str) -> StoredRun | None:
-    rows = connection.execute(
-        f"SELECT {_COLUMNS}, thread_config, before {_FROM} WHERE run_id = ?", (run_id,)
-    ).fetchall()
-    if not rows:
-        return None
-    *columns, thread_config, before = rows[0]
-    return StoredRun(_record(columns), thread_config, before)
+    rows = connection.execute(f"SELECT {_STORED} {_FROM} WHERE run_id = ?", (run_id,)).fetchall()
+    return _stored(rows[0]) if rows else None
 
 
 def list_runs(
@@ -81,9 +83,10 @@ def list_runs(
     return [_record(row) for row in rows]
 
 
-_NEXT: Final = "attempt = 0, iif(attempt = 0 AND not_before > ?, not_before, ''), seq"
-"""Order in which the pending runs of a lane start. One that a restart has cut off goes on first,
-so that no other run comes between its steps; then those whose delay is over, by creation."""
+_NEXT: Final = "attempt = 0, iif(attempt = 0 AND not_before > ?1, not_before, ''), seq"
+"""Order in which the pending runs of a lane start; the first parameter is the time. One that a
+restart has cut off goes on first, so that no other run comes between its steps; then those whose
+delay is over, by creation."""
 
 
 def next_run(connection: sqlite3.Connection, thread_id: str, *, at: str) -> RunRecord | None:
@@ -93,19 +96,16 @@ def next_run(connection: sqlite3.Connection, thread_id: str, *, at: str) -> RunR
 
 def next_to_start(connection: sqlite3.Connection, thread_id: str, *, at: str) -> StoredRun | None:
     """The run that may be claimed now; None if one is running or all that wait are delayed."""
+    # The first is chosen before the join, so that kwargs of the others are not read.
     row = one(
         connection,
-        "SELECT run_id, status, attempt = 0 AND not_before > ? FROM runs"
-        " WHERE thread_id = ? AND status IN ('pending', 'running')"
-        f" ORDER BY status = 'pending', {_NEXT} LIMIT 1",
-        (at, thread_id, at),
+        f"SELECT {_STORED} {_FROM} WHERE seq = ("
+        "SELECT seq FROM runs WHERE thread_id = ?2 AND status IN ('pending', 'running')"
+        f" ORDER BY status = 'pending', {_NEXT} LIMIT 1"
+        ") AND status = 'pending' AND (attempt > 0 OR not_before IS NULL OR not_before <= ?1)",
+        (at, thread_id),
     )
-    if row is None:
-        return None
-    run_id, status, delayed = row
-    if delayed or status != RunStatus.PENDING:
-        return None
-    return find(connection, run_id)
+    return None if row is None else _stored(row)
 
 
 def claimable(connection: sqlite3.Connection, *, at: str, limit: int) -> Sequence[Claimable]:
@@ -120,14 +120,31 @@ def claimable(connection: sqlite3.Connection, *, at: str, limit: int) -> Sequenc
     return [Claimable(*row) for row in rows]
 
 
+def _stored(row: Row) -> StoredRun:
+    *columns, thread_config, before, sole = row
+    return StoredRun(_record(columns), thread_config, before, bool(sole))
+
+
 def _record(row: Sequence[Any]) -> RunRecord:
-    record = RunRecord(*row)
-    return evolve(
-        record,
-        status=RunStatus(record.status),
-        multitask_strategy=MultitaskStrategy(record.multitask_strategy),
-        temporary=bool(record.temporary),
-        resumable=bool(record.resumable),
+    run_id, thread_id, assistant_id, graph_id, status, strategy, *others, created_at, updated_at = (
+        row
+    )
+    metadata, kwargs, attempt, temporary, resumable, not_before = others
+    return RunRecord(
+        run_id=run_id,
+        thread_id=thread_id,
+        assistant_id=assistant_id,
+        graph_id=graph_id,
+        status=RunStatus(status),
+        multitask_strategy=MultitaskStrategy(strategy),
+        metadata=metadata,
+        kwargs=kwargs,
+        attempt=attempt,
+        temporary=bool(temporary),
+        resumable=bool(resumable),
+        not_before=not_before,
+        created_at=created_at,
+        updated_at=updated_at,
     )
 
 
@@ -140,31 +157,36 @@ def insert(tx: Tx, new: NewRun, *, actor: str | None) -> RunRecord:
     Raises:
         AlreadyExists: the id is taken.
     """
-    inserted = tx.execute(
-        "INSERT INTO runs (run_id, thread_id, assistant_id, graph_id, status,"
-        " multitask_strategy, metadata, attempt, temporary, resumable, not_before, created_at,"
-        " updated_at, thread_config)"
-        " VALUES (?, ?, ?, ?, 'pending', ?, CAST(? AS TEXT), 0, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
-        (
-            new.run_id,
-            new.thread_id,
-            new.assistant_id,
-            new.graph_id,
-            new.multitask_strategy,
-            new.metadata,
-            new.temporary,
-            new.resumable,
-            new.not_before,
-            tx.at,
-            tx.at,
-            new.thread_config,
-        ),
-    )
-    if not inserted:
-        raise AlreadyExists(f"Run with ID {new.run_id} already exists")
-    tx.execute("INSERT INTO run_kwargs (run_id, kwargs) VALUES (?, ?)", (new.run_id, new.kwargs))
-    run = RunRecord(
+    run = _pending(tx, new)
+    _insert(tx, run, new.thread_config, None)
+    journal.append(tx, _creation(run, actor))
+    return run
+
+
+def insert_running(
+    tx: Tx, new: NewRun, before: Json, *, actor: str | None
+) -> tuple[RunRecord, RunRecord]:
+    """A new run that is claimed at once: what `insert` and then a claim would leave.
+
+    Args:
+        before: see `StoredRun`.
+
+    Returns:
+        The run as PENDING, and as RUNNING.
+
+    Raises:
+        AlreadyExists: the id is taken.
+    """
+    run = _pending(tx, new)
+    running = evolve(run, status=RunStatus.RUNNING, attempt=1)
+    _insert(tx, running, new.thread_config, before)
+    start = Change(run, RunStatus.PENDING, RunStatus.RUNNING, Cause.SCHEDULER)
+    journal.append(tx, _creation(run, actor), start)
+    return run, running
+
+
+def _pending(tx: Tx, new: NewRun) -> RunRecord:
+    return RunRecord(
         run_id=new.run_id,
         thread_id=new.thread_id,
         assistant_id=new.assistant_id,
@@ -180,8 +202,40 @@ def insert(tx: Tx, new: NewRun, *, actor: str | None) -> RunRecord:
         created_at=tx.at,
         updated_at=tx.at,
     )
-    journal.append(tx, run, was=None, now=RunStatus.PENDING, cause=Cause.CLIENT, actor=actor)
-    return run
+
+
+def _insert(tx: Tx, run: RunRecord, thread_config: Json, before: Json | None) -> None:
+    inserted = tx.execute(
+        "INSERT INTO runs (run_id, thread_id, assistant_id, graph_id, status,"
+        " multitask_strategy, metadata, attempt, temporary, resumable, not_before, created_at,"
+        " updated_at, thread_config, before)"
+        " VALUES (?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (run_id) DO NOTHING",
+        (
+            run.run_id,
+            run.thread_id,
+            run.assistant_id,
+            run.graph_id,
+            run.status,
+            run.multitask_strategy,
+            run.metadata,
+            run.attempt,
+            run.temporary,
+            run.resumable,
+            run.not_before,
+            run.created_at,
+            run.updated_at,
+            thread_config,
+            before,
+        ),
+    )
+    if not inserted:
+        raise AlreadyExists(f"Run with ID {run.run_id} already exists")
+    tx.execute("INSERT INTO run_kwargs (run_id, kwargs) VALUES (?, ?)", (run.run_id, run.kwargs))
+
+
+def _creation(run: RunRecord, actor: str | None) -> Change:
+    return Change(run, None, RunStatus.PENDING, Cause.CLIENT, actor)
 
 
 def move(
@@ -192,15 +246,19 @@ def move(
     cause: Cause,
     actor: str | None = None,
     asked: float | None = None,
+    before: Json | None = None,
 ) -> RunRecord:
-    """The one way a run changes its status: legal, guarded, journaled.
+    """The one way a stored run changes its status: legal, guarded, journaled.
 
     The thread's status is the caller's to settle, once all runs of the operation have moved.
+
+    Args:
+        before: see `StoredRun`; None leaves what is stored.
 
     Raises:
         IllegalTransition: the table has no such move; nothing of the operation is stored.
     """
-    _check(run, to)
+    check_move(run, to)
     moved = evolve(
         run,
         status=to,
@@ -208,12 +266,13 @@ def move(
         attempt=run.attempt + 1 if to is RunStatus.RUNNING else run.attempt,
     )
     changed = tx.execute(
-        "UPDATE runs SET status = ?, updated_at = ?, attempt = ? WHERE run_id = ? AND status = ?",
-        (to, tx.at, moved.attempt, run.run_id, run.status),
+        "UPDATE runs SET status = ?, updated_at = ?, attempt = ?, before = coalesce(?, before)"
+        " WHERE run_id = ? AND status = ?",
+        (to, tx.at, moved.attempt, before, run.run_id, run.status),
     )
     if changed != 1:
         raise InternalError(f"Run {run.run_id} was not {run.status} when it was to be {to}.")
-    journal.append(tx, run, was=run.status, now=to, cause=cause, actor=actor, asked=asked)
+    journal.append(tx, Change(run, run.status, to, cause, actor, asked))
     return moved
 
 
@@ -229,14 +288,16 @@ def remove(
 
     Writes go wherever they were made, also on checkpoints of earlier runs (a resume).
     """
-    _check(run, None)
-    tx.execute("DELETE FROM frames WHERE run_id = ?", (run.run_id,))
-    tx.execute("DELETE FROM run_kwargs WHERE run_id = ?", (run.run_id,))
+    check_move(run, None)
     tx.execute("DELETE FROM runs WHERE run_id = ?", (run.run_id,))
     delete_run_rows(tx.connection, [run.run_id])
-    journal.append(tx, run, was=run.status, now=None, cause=cause, actor=actor, asked=asked)
+    journal.append(tx, Change(run, run.status, None, cause, actor, asked))
 
 
-def _check(run: RunRecord, to: RunStatus | None) -> None:
+def check_move(run: RunRecord, to: RunStatus | None) -> None:
+    """
+    Raises:
+        IllegalTransition: no run goes from this one's status to that one.
+    """
     if to not in MAY_BECOME[run.status]:
         raise IllegalTransition(run.run_id, run.status, str(to))

@@ -10,7 +10,8 @@ Habits of this schema:
 - Active runs have partial indexes; a query uses them by saying `status IN ('pending', 'running')`
   literally.
 - The journal refers to runs and threads that may be gone. Checkpoints may belong to threads
-  that were never made here (a checkpointer used alone). So there are no foreign keys.
+  that were never made here (a checkpointer used alone). So there are no foreign keys; what goes
+  with a thread or a run is deleted by triggers, within the one statement that deletes its row.
 """
 
 from __future__ import annotations
@@ -206,6 +207,24 @@ _CHECKPOINTS: Final = (
     "CREATE INDEX checkpoint_writes_by_run ON checkpoint_writes (run_id) WHERE run_id <> ''",
 )
 
+_DELETES: Final = (
+    """
+    CREATE TRIGGER run_deleted AFTER DELETE ON runs BEGIN
+        DELETE FROM run_kwargs WHERE run_id = old.run_id;
+        DELETE FROM frames WHERE run_id = old.run_id;
+    END
+    """,
+    """
+    CREATE TRIGGER thread_deleted AFTER DELETE ON threads BEGIN
+        DELETE FROM runs WHERE thread_id = old.thread_id;
+        DELETE FROM thread_values WHERE thread_id = old.thread_id;
+        DELETE FROM checkpoints WHERE thread_id = old.thread_id;
+        DELETE FROM checkpoint_blobs WHERE thread_id = old.thread_id;
+        DELETE FROM checkpoint_writes WHERE thread_id = old.thread_id;
+    END
+    """,
+)
+
 _STORE: Final = (
     """
     CREATE TABLE store_items (
@@ -223,5 +242,5 @@ _STORE: Final = (
 )
 
 MIGRATIONS: Final[Sequence[Migration]] = (
-    Migration("records, checkpoints, store", (*_RECORDS, *_CHECKPOINTS, *_STORE)),
+    Migration("records, checkpoints, store", (*_RECORDS, *_CHECKPOINTS, *_DELETES, *_STORE)),
 )

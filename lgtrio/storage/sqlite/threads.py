@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import orjson
-from attrs import evolve
+from attrs import evolve, frozen
 
 from lgtrio.errors import AlreadyExists, Conflict
 from lgtrio.storage.interface import (
@@ -19,65 +19,77 @@ from lgtrio.storage.interface import (
     ThreadRecord,
 )
 from lgtrio.storage.sqlite import journal
-from lgtrio.storage.sqlite.checkpoints import delete_thread_rows
 from lgtrio.storage.sqlite.transaction import Row, Tx, one
 from lgtrio.wire.enums import RunStatus, ThreadStatus
 
-_SELECT: Final = (
-    "SELECT thread_id, created_at, updated_at, state_updated_at, CAST(metadata AS BLOB), config,"
-    " status, rest_status, value, interrupts, error"
-    " FROM threads LEFT JOIN thread_values USING (thread_id) WHERE thread_id = ?"
+_COLUMNS: Final = (
+    "thread_id, created_at, updated_at, state_updated_at, CAST(metadata AS BLOB), config,"
+    " status, rest_status,"
+    " (SELECT value FROM thread_values WHERE thread_values.thread_id = threads.thread_id),"
+    " interrupts, error"
+)
+_INSERT: Final = (
+    "INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, metadata,"
+    " config, status, rest_status, interrupts)"
+    " VALUES (?1, ?2, ?2, ?2, CAST(?3 AS TEXT), ?4, ?5, 'idle', x'7b7d')"
+)
+_HAS_ACTIVE: Final = (
+    "EXISTS (SELECT 1 FROM runs WHERE runs.thread_id = threads.thread_id"
+    " AND runs.status IN ('pending', 'running'))"
 )
 
 
+@frozen
+class ThreadHead:
+    """What runs change on the row of their thread when they enter its lane."""
+
+    metadata: Json = b"{}"
+    config: Json = b"{}"
+    busy: bool = False
+    """A run of it is pending or running: every operation leaves it so."""
+
+
 def create_thread(tx: Tx, new: NewThread, *, exist_ok: bool) -> ThreadRecord:
-    inserted = tx.execute(
-        "INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, metadata,"
-        " config, status, rest_status, interrupts)"
-        " VALUES (?, ?, ?, ?, CAST(? AS TEXT), x'7b7d', 'idle', 'idle', x'7b7d')"
-        " ON CONFLICT DO NOTHING",
-        (new.thread_id, tx.at, tx.at, tx.at, new.metadata),
-    )
-    if not inserted and not exist_ok:
+    values = (new.thread_id, tx.at, new.metadata, b"{}", ThreadStatus.IDLE)
+    row = tx.one(f"{_INSERT} ON CONFLICT DO NOTHING RETURNING {_COLUMNS}", values)
+    if row is not None:
+        return _record(row)
+    if not exist_ok:
         raise AlreadyExists(f"Thread with ID {new.thread_id} already exists")
     return _existing(tx, new.thread_id)
 
 
 def get_thread(connection: sqlite3.Connection, thread_id: str) -> ThreadRecord | None:
-    row = one(connection, _SELECT, (thread_id,))
+    row = one(connection, f"SELECT {_COLUMNS} FROM threads WHERE thread_id = ?", (thread_id,))
     return None if row is None else _record(row)
 
 
 def patch_thread(tx: Tx, thread_id: str, metadata: Json) -> ThreadRecord | None:
-    stored = stored_metadata(tx, thread_id)
-    if stored is None:
+    head = find_head(tx, thread_id)
+    if head is None:
         return None
-    set_metadata(tx, thread_id, {**stored, **orjson.loads(metadata)})
+    merged = orjson.dumps({**orjson.loads(head.metadata), **orjson.loads(metadata)})
+    write_head(tx, thread_id, evolve(head, metadata=merged))
     return _existing(tx, thread_id)
 
 
 def set_thread_state(tx: Tx, thread_id: str, outcome: ThreadOutcome) -> ThreadRecord | None:
-    if active_runs(tx.connection, thread_id):
+    head = find_head(tx, thread_id)
+    if head is not None and head.busy:
         raise Conflict(f"Thread {thread_id} has in-flight runs.")
-    if not exists(tx, thread_id):
-        return None
-    leave_outcome(tx, thread_id, outcome)
-    return refresh(tx, thread_id)
+    return None if head is None else leave_outcome(tx, thread_id, outcome)
 
 
 def delete_thread(tx: Tx, thread_id: str, *, actor: str | None) -> Sequence[LaneRun] | None:
-    if not exists(tx, thread_id):
+    head = find_head(tx, thread_id)
+    if head is None:
         return None
-    active = active_runs(tx.connection, thread_id)
+    active = active_runs(tx.connection, thread_id) if head.busy else []
     remove(tx, thread_id, cause=Cause.CLIENT, actor=actor)
     return active
 
 
 # -- what the runs' operations use ---------------------------------------------------------
-
-
-def exists(tx: Tx, thread_id: str) -> bool:
-    return tx.one("SELECT 1 FROM threads WHERE thread_id = ?", (thread_id,)) is not None
 
 
 def active_runs(connection: sqlite3.Connection, thread_id: str) -> list[LaneRun]:
@@ -90,66 +102,75 @@ def active_runs(connection: sqlite3.Connection, thread_id: str) -> list[LaneRun]
     return [LaneRun(run_id, RunStatus(status)) for run_id, status in rows]
 
 
-def stored_metadata(tx: Tx, thread_id: str) -> dict[str, object] | None:
-    row = tx.one("SELECT metadata FROM threads WHERE thread_id = ?", (thread_id,))
-    if row is None:
-        return None
-    metadata: dict[str, object] = orjson.loads(row[0])
-    return metadata
+def find_head(tx: Tx, thread_id: str) -> ThreadHead | None:
+    row = tx.one(
+        "SELECT CAST(metadata AS BLOB), config, status = 'busy' FROM threads WHERE thread_id = ?",
+        (thread_id,),
+    )
+    return None if row is None else ThreadHead(row[0], row[1], bool(row[2]))
 
 
-def set_metadata(tx: Tx, thread_id: str, metadata: dict[str, object]) -> None:
+def write_head(tx: Tx, thread_id: str, head: ThreadHead) -> None:
+    """Write metadata and config; the status is `settle`'s."""
     tx.execute(
-        "UPDATE threads SET metadata = CAST(? AS TEXT), updated_at = ? WHERE thread_id = ?",
-        (orjson.dumps(metadata), tx.at, thread_id),
+        "UPDATE threads SET metadata = CAST(? AS TEXT), config = ?, updated_at = ?"
+        " WHERE thread_id = ?",
+        (head.metadata, head.config, tx.at, thread_id),
     )
 
 
-def leave_outcome(tx: Tx, thread_id: str, outcome: ThreadOutcome) -> None:
-    """Write what a run or a state update leaves; `refresh` has to follow."""
+def occupy(tx: Tx, thread_id: str, head: ThreadHead) -> None:
+    """Write metadata and config of a thread that has an active run; make it if it is new."""
     tx.execute(
-        "UPDATE threads SET rest_status = ?, interrupts = ?, error = ? WHERE thread_id = ?",
-        (outcome.rest_status, outcome.interrupts, outcome.error, thread_id),
+        f"{_INSERT} ON CONFLICT DO UPDATE SET metadata = excluded.metadata,"
+        " config = excluded.config, status = excluded.status, updated_at = excluded.updated_at",
+        (thread_id, tx.at, head.metadata, head.config, ThreadStatus.BUSY),
     )
-    if outcome.values is None:
-        return
+
+
+def leave_outcome(tx: Tx, thread_id: str, outcome: ThreadOutcome) -> ThreadRecord | None:
+    """Write what a run or a state update leaves, and settle the status."""
+    new_values = outcome.values is not None and _store_values(tx, thread_id, outcome.values)
+    row = tx.one(
+        "UPDATE threads SET updated_at = ?2, state_updated_at = iif(?3, ?2, state_updated_at),"
+        " rest_status = ?4, interrupts = ?5, error = ?6,"
+        f" status = iif({_HAS_ACTIVE}, 'busy', ?4) WHERE thread_id = ?1 RETURNING {_COLUMNS}",
+        (thread_id, tx.at, new_values, outcome.rest_status, outcome.interrupts, outcome.error),
+    )
+    return None if row is None else _record(row)
+
+
+def _store_values(tx: Tx, thread_id: str, values: Json) -> bool:
+    """Whether they are others than before."""
     changed = tx.execute(
         "INSERT INTO thread_values (thread_id, value) VALUES (?, ?)"
         " ON CONFLICT (thread_id) DO UPDATE SET value = excluded.value"
         " WHERE value IS NOT excluded.value",
-        (thread_id, outcome.values),
+        (thread_id, values),
     )
-    if changed:
-        tx.execute(
-            "UPDATE threads SET state_updated_at = ? WHERE thread_id = ?", (tx.at, thread_id)
-        )
+    return changed > 0
 
 
-def refresh(tx: Tx, thread_id: str) -> ThreadRecord:
+def settle(tx: Tx, thread_id: str) -> ThreadRecord | None:
     """Make `status` agree with the thread's runs; part of every change of a run."""
-    settle_status(tx, thread_id)
-    return _existing(tx, thread_id)
-
-
-def settle_status(tx: Tx, thread_id: str) -> None:
-    tx.execute(
-        "UPDATE threads SET updated_at = ?1, status = CASE WHEN EXISTS ("
-        " SELECT 1 FROM runs WHERE thread_id = ?2 AND status IN ('pending', 'running')"
-        ") THEN 'busy' ELSE rest_status END WHERE thread_id = ?2",
-        (tx.at, thread_id),
+    row = tx.one(
+        "UPDATE threads SET updated_at = ?2,"
+        f" status = iif({_HAS_ACTIVE}, 'busy', rest_status) WHERE thread_id = ?1"
+        f" RETURNING {_COLUMNS}",
+        (thread_id, tx.at),
     )
+    return None if row is None else _record(row)
 
 
 def remove(tx: Tx, thread_id: str, *, cause: Cause, actor: str | None) -> None:
-    """Delete the thread, its runs, frames, values and checkpoints; the journal stays."""
+    """Delete the thread with all that is its own; the journal stays."""
     journal.append_thread_deleted(tx, thread_id, cause=cause, actor=actor)
-    of_its_runs = "WHERE run_id IN (SELECT run_id FROM runs WHERE thread_id = ?)"
-    tx.execute(f"DELETE FROM frames {of_its_runs}", (thread_id,))
-    tx.execute(f"DELETE FROM run_kwargs {of_its_runs}", (thread_id,))
-    tx.execute("DELETE FROM runs WHERE thread_id = ?", (thread_id,))
-    tx.execute("DELETE FROM thread_values WHERE thread_id = ?", (thread_id,))
+    delete_row(tx, thread_id)
+
+
+def delete_row(tx: Tx, thread_id: str) -> None:
+    """A trigger deletes its runs, frames, values and checkpoints."""
     tx.execute("DELETE FROM threads WHERE thread_id = ?", (thread_id,))
-    delete_thread_rows(tx.connection, thread_id)
 
 
 def _existing(tx: Tx, thread_id: str) -> ThreadRecord:
@@ -159,7 +180,18 @@ def _existing(tx: Tx, thread_id: str) -> ThreadRecord:
 
 
 def _record(row: Row) -> ThreadRecord:
-    record = ThreadRecord(*row)
-    return evolve(
-        record, status=ThreadStatus(record.status), rest_status=ThreadStatus(record.rest_status)
+    thread_id, created_at, updated_at, state_updated_at, metadata, config, *others = row
+    status, rest_status, values, interrupts, error = others
+    return ThreadRecord(
+        thread_id=thread_id,
+        created_at=created_at,
+        updated_at=updated_at,
+        state_updated_at=state_updated_at,
+        metadata=metadata,
+        config=config,
+        status=ThreadStatus(status),
+        rest_status=ThreadStatus(rest_status),
+        values=values,
+        interrupts=interrupts,
+        error=error,
     )
