@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from langgraph.config import get_store, get_stream_writer
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.store.memory import InMemoryStore
@@ -323,3 +324,42 @@ def test_a_loop_that_was_closed_is_no_longer_waited_for() -> None:
     assert type(results[0]) is RuntimeError
     assert "has been closed" in str(results[0])
     assert results[1:] == ["went on"]
+
+
+def test_a_result_that_arrives_after_the_call_was_given_up_changes_nothing() -> None:
+    loop = asyncio.new_event_loop()
+    blocked, closed, ended = threading.Event(), threading.Event(), threading.Event()
+    tokens: list[Any] = []
+
+    async def stop_soon() -> None:
+        await turns()
+        loop.stop()
+
+    async def work() -> asyncio.Task[None]:
+        await asyncio.to_thread(blocked.wait)
+        return loop.create_task(stop_soon())
+
+    @trio_node
+    async def node() -> None:
+        tokens.append(trio.lowlevel.current_trio_token())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(graph_side, work)
+            await trio.testing.wait_all_tasks_blocked()
+            blocked.set()
+            closed.wait()  # the whole Trio loop: the result has to wait at its door
+            nursery.cancel_scope.cancel()
+        ended.set()
+
+    @trio_node
+    async def another() -> None:
+        tokens.append(trio.lowlevel.current_trio_token())
+
+    call = node()
+    loop.call_soon(call.send, None)
+    loop.run_forever()
+    loop.close()
+    closed.set()
+    assert ended.wait(30)
+    asyncio.run(another())
+    call.close()
+    assert tokens[0] is tokens[1], "the Trio loop lives on"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Callable, Coroutine
 from functools import partial, wraps
@@ -40,13 +39,8 @@ def trio_node(
 
     @wraps(function)
     async def node(*args: P.args, **kwargs: P.kwargs) -> T:
-        if _called_from_trio():
+        if trio.lowlevel.in_trio_task():
             return await function(*args, **kwargs)
         return await call_in_trio(partial(function, *args, **kwargs))
 
     return node
-
-
-def _called_from_trio() -> bool:
-    # asyncio first: with trio-asyncio a thread is in both, and the awaiting task is asyncio's.
-    return asyncio._get_running_loop() is None and trio.lowlevel.in_trio_task()

@@ -6,7 +6,6 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -93,7 +92,6 @@ class _GraphCall(Generic[T]):
 
     function: Callable[[], Awaitable[T]]
     _loop: asyncio.AbstractEventLoop
-    _context: Context = field(factory=copy_context, init=False)
     _caller: trio.lowlevel.Task = field(factory=trio.lowlevel.current_task, init=False)
     _trio: trio.lowlevel.TrioToken = field(factory=trio.lowlevel.current_trio_token, init=False)
     _task: asyncio.Task[outcome.Outcome[T]] = field(init=False)
@@ -109,6 +107,7 @@ class _GraphCall(Generic[T]):
             RuntimeError: the asyncio loop has been closed.
         """
         try:
+            # Carries the context variables, for itself and so for the task that it makes.
             self._loop.call_soon_threadsafe(self._start)
         except RuntimeError as error:
             raise RuntimeError("The event loop of the node's graph has been closed.") from error
@@ -133,7 +132,7 @@ class _GraphCall(Generic[T]):
     # -- in asyncio ----------------------------------------------------------------------
 
     def _start(self) -> None:
-        self._task = self._loop.create_task(self._work(), context=self._context)
+        self._task = self._loop.create_task(self._work())
         self._task.add_done_callback(self._ended)
 
     def _cancel(self) -> None:
