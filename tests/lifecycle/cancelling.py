@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import trio
 from attrs import define
+
+from lgtrio.storage.interface import Storage
 
 
 @define(eq=False)
@@ -44,3 +47,20 @@ async def cancelled_at(n: int, operation: Callable[[], Awaitable[Any]]) -> bool:
         finally:
             trio.lowlevel.remove_instrument(instrument)
     return instrument.hit
+
+
+@define(eq=False)
+class ForgetfulStorage:
+    """A cancel may hit when a write is done and its answer under way, as with a writer's thread
+    (run inline the answer would always arrive)."""
+
+    storage: Storage
+
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+        return partial(_call_and_wait, getattr(self.storage, name))
+
+
+async def _call_and_wait(method: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+    answer = await method(*args, **kwargs)
+    await trio.lowlevel.checkpoint()
+    return answer

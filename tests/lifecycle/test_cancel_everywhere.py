@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import trio
 from attrs import evolve, frozen
-from cancelling import CancelAtStep, cancelled_at
+from cancelling import CancelAtStep, ForgetfulStorage, cancelled_at
 from soundness import assert_sound
 from trio.testing import MockClock, wait_all_tasks_blocked
 from world import now, now_iso
@@ -44,7 +44,7 @@ class Scene:
 async def scene(database: Path) -> AsyncIterator[Scene]:
     async with (
         open_sqlite(str(database), inline=True, now=now_iso) as storage,
-        bench(storage, now=now, shutdown_grace=3) as b,
+        bench(ForgetfulStorage(storage), now=now, shutdown_grace=3) as b,
     ):
         finished = await b.submit(new_run(T, ["emit", 1]))
         await b.ended(finished.run_id)
@@ -184,7 +184,7 @@ def test_a_server_cut_off_at_any_step_comes_back_sound(tmp_path: Path) -> None:
                 instrument = CancelAtStep(None, scope, n)
                 trio.lowlevel.add_instrument(instrument)
                 try:
-                    async with bench(storage, now=now) as b:
+                    async with bench(ForgetfulStorage(storage), now=now) as b:
                         with suppress(StorageUnavailable):  # the answer of a server that ends
                             await _live(b)
                 finally:

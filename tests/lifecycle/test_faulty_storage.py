@@ -81,7 +81,7 @@ def test_the_server_survives_a_fault_of_any_call(fault: Fault, tmp_path: Path) -
             trio.open_nursery() as nursery,
         ):
             faulty = FaultyStorage(storage, fault, 0, nursery)
-            async with bench(faulty, now=now, n_jobs=2) as b:  # type: ignore[arg-type]
+            async with bench(faulty, now=now, n_jobs=2) as b:
                 faulty.calls, faulty.at = 0, n
                 await _live(b, storage)
                 hit = faulty.calls >= n
@@ -104,7 +104,7 @@ def test_a_shutdown_with_a_fault_ends_in_bounded_time(fault: Fault, tmp_path: Pa
             trio.open_nursery() as nursery,
         ):
             faulty = FaultyStorage(storage, fault, 0, nursery)
-            async with bench(faulty, now=now, shutdown_grace=3) as b:  # type: ignore[arg-type]
+            async with bench(faulty, now=now, shutdown_grace=3) as b:
                 run = await b.submit(new_run(T, ["emit", 1], ["sleep", 9], resumable=True))
                 await b.submit(new_run(T, ["emit", 2]))
                 submitted = await b.supervisor.submit(

@@ -12,12 +12,13 @@ import trio
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 from world import now, now_iso
 
 from lgtrio.runs.places import FairQueue, Place, Places
 from lgtrio.storage.interface import NewRun
 from lgtrio.storage.sqlite import open_sqlite
+from lgtrio.wire.enums import CancelAction
 from support.scripted import bench, new_run
 
 GROUPS = ["one", "two", "three"]
@@ -96,7 +97,7 @@ def test_limits_are_kept_and_nobody_waits_without_need(
         start_all()
         assert places.taken == len(running)
         assert not any(may_start(owners) for owners in waiting.values())
-        _, place = running.pop(random.randrange(len(running)))  # type: ignore[attr-defined]
+        _, place = running.pop(random.randrange(len(running)))
         places.release(place)
     assert places.offer("a", "a") is not None
 
@@ -130,6 +131,25 @@ async def test_a_graph_and_an_assistant_get_no_more_than_they_may(
         assert most == {"g": 3, "h": 2, "x": 2, "y": 2, "z": 2}
         assert {await b.status(run.run_id) for run in runs} == {"success"}
         assert trio.current_time() < 35, "eight runs of a graph, three at once, ten seconds each"
+
+
+async def test_a_thread_that_waits_for_a_limit_goes_on_when_its_next_run_has_none(
+    autojump_clock: MockClock,
+) -> None:
+    async with (
+        open_sqlite(":memory:", inline=True, now=now_iso) as storage,
+        bench(storage, now=now, max_runs_per_graph=1) as b,
+    ):
+        full = await b.submit(next(_runs_of("g", "x")))
+        waiting = evolve(new_run("t", ["emit", 1]), graph_id="g")
+        await b.submit(waiting)
+        behind = await b.submit(evolve(new_run("t", ["emit", 2]), graph_id="h"))
+        await wait_all_tasks_blocked()
+        assert await b.status(behind.run_id) == "pending"
+        await b.supervisor.cancel("t", [waiting.run_id], action=CancelAction.INTERRUPT, wait=False)
+        await wait_all_tasks_blocked()
+        assert await b.status(behind.run_id) == "success"
+        assert await b.status(full.run_id) == "running"
 
 
 async def test_an_assistant_with_many_threads_does_not_starve_another(
