@@ -159,8 +159,10 @@ def test_who_comes_when_the_nursery_is_closed_is_lost_and_told() -> None:
     spawner = Spawner()
     thread.admit(spawner)
     assert spawner.over.wait(30)
-    thread.close()
+    with capture_logs() as logs:
+        thread.close()
     assert not thread.alive
+    assert logs == [], "an end, and not a crash"
     assert visitor.noted == ["was lost"]
 
 
