@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NewType
 
-from lgtrio.wire.converter import CONVERTER, WrongValue
+from lgtrio.wire.converter import CONVERTER, JSON_FORMS, WrongValue
 
 Command = NewType("Command", dict[str, Any])
 """As sent, reduced to the known keys; `resume: null` is kept: it resumes with null."""
@@ -49,3 +49,29 @@ def _is_goto(goto: Any) -> bool:
 
 
 CONVERTER.register_structure_hook(Command, _take_command)
+
+_TARGET: Final = {
+    "anyOf": [
+        {"type": "string"},
+        {
+            "type": "object",
+            "properties": {"node": {"type": "string"}, "input": {}},
+            "required": ["node"],
+        },
+    ]
+}
+_PAIR: Final = {
+    "type": "array",
+    "prefixItems": [{"type": "string"}, {}],
+    "minItems": 2,
+    "maxItems": 2,
+}
+JSON_FORMS[Command] = {
+    "type": "object",
+    "properties": {
+        "resume": {},
+        "update": {"anyOf": [{"type": "object"}, {"type": "array", "items": _PAIR}]},
+        "goto": {"anyOf": [_TARGET, {"type": "array", "items": _TARGET}]},
+    },
+    "anyOf": [{"required": [name]} for name in _KNOWN],
+}

@@ -25,6 +25,13 @@ Object = dict[str, Any]
 """A JSON object of the client's own: kept verbatim, nulls included."""
 Strings = NewType("Strings", list[str])
 
+NotYet = NewType("NotYet", object)
+"""A known field that this version cannot honour: anything but null is refused."""
+
+JSON_FORMS: Final[dict[Any, dict[str, Any] | type]] = {NotYet: {"type": "null"}}
+"""What a type with a hook of its own takes, as JSON schema or as the class that checks it; for
+documents that describe requests. Types that are not here take what their Python type says."""
+
 INVALID_JSON: Final = "Invalid JSON in request body"
 _SHOWN: Final = 80
 """Characters of a wrong value that an error sentence repeats."""
@@ -150,6 +157,7 @@ CONVERTER: Final = Converter(detailed_validation=True, forbid_extra_keys=False)
 CONVERTER.register_structure_hook(int, exactly((int,), "an integer"))
 CONVERTER.register_structure_hook(str, exactly((str,), "a string"))
 CONVERTER.register_structure_hook(bool, exactly((bool,), "true or false"))
+CONVERTER.register_structure_hook(NotYet, lambda value, _type: value)
 CONVERTER.register_structure_hook(StrEnum, _take_enum)
 CONVERTER.register_structure_hook(Strings, _take_strings)
 CONVERTER.register_structure_hook_func(lambda kind: kind == Object, exactly((dict,), "an object"))

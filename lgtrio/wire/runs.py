@@ -11,7 +11,15 @@ from orjson import Fragment, dumps
 from lgtrio.errors import InvalidRequest
 from lgtrio.storage.interface import RunRecord
 from lgtrio.wire.commands import Command
-from lgtrio.wire.converter import CONVERTER, Object, Strings, WrongValue, one_of
+from lgtrio.wire.converter import (
+    CONVERTER,
+    JSON_FORMS,
+    NotYet,
+    Object,
+    Strings,
+    WrongValue,
+    one_of,
+)
 from lgtrio.wire.enums import (
     DisconnectMode,
     Durability,
@@ -61,7 +69,7 @@ class RunCreate:
     on_completion: OnCompletion = OnCompletion.DELETE
     """Speaks of the thread that a stateless run makes for itself; no meaning on a thread."""
     after_seconds: Delay = Delay(0)
-    webhook: Any = None
+    webhook: NotYet | None = None
     feedback_keys: Strings | None = None
     """Stored and shown; there is no feedback service to make links from."""
     langsmith_tracer: Any = None
@@ -131,7 +139,9 @@ def _take_delay(value: Any, _type: Any) -> float:
 
 
 @frozen
-class _KnownConfig:
+class KnownConfig:
+    """The keys of a run's config that are checked; others are kept as they are."""
+
     tags: Strings | None = None
     recursion_limit: int | None = None
     max_concurrency: int | None = None
@@ -141,7 +151,7 @@ class _KnownConfig:
 
 
 def _take_config(value: Any, _type: Any) -> dict[str, Any]:
-    CONVERTER.structure(value, _KnownConfig)
+    CONVERTER.structure(value, KnownConfig)
     return {name: item for name, item in value.items() if item is not None}
 
 
@@ -149,6 +159,12 @@ CONVERTER.register_structure_hook(Modes, _take_modes)
 CONVERTER.register_structure_hook(Nodes, _take_nodes)
 CONVERTER.register_structure_hook(Delay, _take_delay)
 CONVERTER.register_structure_hook(Config, _take_config)
+
+_MODE: Final = {"type": "string", "enum": list(StreamMode)}
+JSON_FORMS[Modes] = {"anyOf": [_MODE, {"type": "array", "items": _MODE}]}
+JSON_FORMS[Nodes] = {"anyOf": [{"const": "*"}, {"type": "array", "items": {"type": "string"}}]}
+JSON_FORMS[Delay] = {"type": "number", "minimum": 0, "maximum": MAX_DELAY}
+JSON_FORMS[Config] = KnownConfig
 
 
 # -- answers -------------------------------------------------------------------------------------

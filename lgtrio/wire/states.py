@@ -10,7 +10,14 @@ from attrs import frozen
 
 from lgtrio.errors import BadRequest, InvalidRequest
 from lgtrio.storage.interface import Json
-from lgtrio.wire.converter import CONVERTER, Object, Strings, WrongValue, shown
+from lgtrio.wire.converter import (
+    CONVERTER,
+    JSON_FORMS,
+    Object,
+    Strings,
+    WrongValue,
+    shown,
+)
 from lgtrio.wire.query import check_names
 
 EMPTY_STATE: Final[Json] = orjson.dumps(
@@ -142,6 +149,24 @@ def _take_limit(value: Any, _type: Any) -> int:
 
 CONVERTER.register_structure_hook(Before, _take_before)
 CONVERTER.register_structure_hook(Limit, _take_limit)
+
+JSON_FORMS[Limit] = {"type": "integer", "minimum": 1, "maximum": MAX_HISTORY}
+_CHECKPOINT: Final = {
+    "type": "object",
+    "properties": {"checkpoint_id": {"type": "string"}},
+    "required": ["checkpoint_id"],
+}
+JSON_FORMS[Before] = {
+    "anyOf": [
+        {"type": "string"},
+        _CHECKPOINT,
+        {
+            "type": "object",
+            "properties": {"configurable": _CHECKPOINT},
+            "required": ["configurable"],
+        },
+    ]
+}
 
 
 # -- answers -------------------------------------------------------------------------------------

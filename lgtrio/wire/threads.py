@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from attrs import field, frozen
 from orjson import Fragment, dumps
 
 from lgtrio.errors import InvalidRequest
 from lgtrio.storage.interface import ThreadRecord
-from lgtrio.wire.converter import Object
+from lgtrio.wire.converter import NotYet, Object
 from lgtrio.wire.enums import OnConflict
 
 _NO_TTL = "`ttl` is not in this version yet: threads are kept until they are deleted"
@@ -22,8 +20,8 @@ class ThreadCreate:
     thread_id: str | None = None
     metadata: Object = field(factory=dict)
     if_exists: OnConflict = OnConflict.RAISE
-    ttl: Any = None
-    supersteps: Any = None
+    ttl: NotYet | None = None
+    supersteps: NotYet | None = None
 
     def refuse_unbuilt(self) -> None:
         """
@@ -44,7 +42,7 @@ class ThreadPatch:
     """Body of PATCH /threads/{id}; metadata is merged key by key, null is stored as null."""
 
     metadata: Object = field(factory=dict)
-    ttl: Any = None
+    ttl: NotYet | None = None
 
     def refuse_unbuilt(self) -> None:
         """

@@ -1,0 +1,344 @@
+"""Every route of the server in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from lgtrio.api.assistants import AssistantRoutes
+from lgtrio.api.journal import DEFAULT_LIMIT, MAX_LIMIT, JournalFormat, JournalRoutes
+from lgtrio.api.orders import Orders
+from lgtrio.api.routes import Content, Parameter, Route, under
+from lgtrio.api.runs import RunRoutes
+from lgtrio.api.services import Services
+from lgtrio.api.states import StateRoutes
+from lgtrio.api.streams import StreamRoutes
+from lgtrio.api.system import SystemRoutes
+from lgtrio.api.threads import ThreadRoutes
+from lgtrio.wire.enums import CancelAction, RunStatus, StreamMode
+from lgtrio.wire.runs import RunCreate
+from lgtrio.wire.states import HistoryQuery, StateAtCheckpoint, StateUpdate
+from lgtrio.wire.threads import ThreadCreate, ThreadPatch
+
+_COUNT: Final = {"type": "integer", "minimum": 0}
+_SELECT: Final = Parameter("select", list[str], "Only these keys of the answer.")
+_SUBGRAPHS: Final = Parameter("subgraphs", bool, "With the states of subgraphs.")
+_CANCEL_ON_DISCONNECT: Final = Parameter(
+    "cancel_on_disconnect", bool, "The run is cancelled if this connection ends before it."
+)
+_LAST_EVENT_ID: Final = Parameter(
+    "Last-Event-ID", str, "Id of the last event received, or -1 for all from the start.", "header"
+)
+_JOURNAL: Final = (
+    Parameter("since", str, "Lines from this time on (ISO 8601), or behind the one of this seq."),
+    Parameter("until", str, "Lines before this time, or up to and with the one of this seq."),
+    Parameter(
+        "limit",
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+        f"How many lines; {DEFAULT_LIMIT} if not given, a trace has all.",
+    ),
+    Parameter("format", JournalFormat, "`trace`: Chrome trace events, which Perfetto opens."),
+)
+
+
+def routes(services: Services) -> Iterator[Route]:
+    """Built once a server; the handlers know its services."""
+    orders = Orders(services)
+    yield from _system()
+    yield from _assistants(services)
+    yield from _threads(services)
+    yield from _states(services)
+    yield from _runs(services, orders)
+    yield from _followed_runs(services, orders)
+    yield from _journal(services)
+
+
+def _system() -> Iterator[Route]:
+    system = SystemRoutes()
+    return under(
+        "System",
+        Route("GET", "/", system.ok, "Is the server there?", "It is"),
+        Route("GET", "/ok", system.ok, "Is the server there?", "It is"),
+        Route("GET", "/info", system.info, "Which server is it?", "Versions and abilities"),
+    )
+
+
+def _assistants(services: Services) -> Iterator[Route]:
+    assistants = AssistantRoutes(services)
+    return under(
+        "Assistants",
+        Route(
+            "GET", "/assistants/<assistant_id>", assistants.get, "Get an assistant", "The assistant"
+        ),
+    )
+
+
+def _threads(services: Services) -> Iterator[Route]:
+    threads = ThreadRoutes(services)
+    return under(
+        "Threads",
+        Route(
+            "POST",
+            "/threads",
+            threads.create,
+            "Create a thread",
+            "The thread",
+            body=ThreadCreate,
+        ),
+        Route("GET", "/threads/<thread_id>", threads.get, "Get a thread", "The thread"),
+        Route(
+            "PATCH",
+            "/threads/<thread_id>",
+            threads.patch,
+            "Merge into a thread's metadata",
+            "The thread",
+            empty_status=204,
+            empty_answer="With the header `Prefer: return=minimal`: done",
+            body=ThreadPatch,
+        ),
+        Route(
+            "DELETE",
+            "/threads/<thread_id>",
+            threads.delete,
+            "Delete a thread with all its runs and states",
+            "It is gone",
+            Content.NOTHING,
+            empty_status=204,
+        ),
+    )
+
+
+def _states(services: Services) -> Iterator[Route]:
+    states = StateRoutes(services)
+    return under(
+        "Thread states",
+        Route(
+            "GET",
+            "/threads/<thread_id>/state",
+            states.latest,
+            "Get the latest state",
+            "The state",
+            parameters=(_SUBGRAPHS, _SELECT),
+        ),
+        Route(
+            "POST",
+            "/threads/<thread_id>/state",
+            states.update,
+            "Update the state",
+            "The new checkpoint",
+            body=StateUpdate,
+        ),
+        Route(
+            "POST",
+            "/threads/<thread_id>/state/checkpoint",
+            states.at_checkpoint,
+            "Get the state at a checkpoint, named in full",
+            "The state",
+            body=StateAtCheckpoint,
+            parameters=(_SELECT,),
+        ),
+        Route(
+            "GET",
+            "/threads/<thread_id>/state/<checkpoint_id>",
+            states.at_checkpoint_id,
+            "Get the state at a checkpoint",
+            "The state",
+            parameters=(_SUBGRAPHS, _SELECT),
+        ),
+        Route(
+            "GET",
+            "/threads/<thread_id>/history",
+            states.history,
+            "Get past states",
+            "States, newest first",
+            Content.ARRAY,
+            parameters=(
+                Parameter("limit", _COUNT, "How many; 1 if not given."),
+                Parameter("before", str, "Only those before this checkpoint id."),
+            ),
+        ),
+        Route(
+            "POST",
+            "/threads/<thread_id>/history",
+            states.search_history,
+            "Search past states",
+            "States, newest first",
+            Content.ARRAY,
+            body=HistoryQuery,
+        ),
+    )
+
+
+def _runs(services: Services, orders: Orders) -> Iterator[Route]:
+    runs = RunRoutes(services, orders)
+    yield from under(
+        "Runs",
+        Route(
+            "POST",
+            "/threads/<thread_id>/runs",
+            runs.create,
+            "Create a run in the background",
+            "The run, which is stored",
+            body=RunCreate,
+        ),
+        Route(
+            "GET",
+            "/threads/<thread_id>/runs",
+            runs.list_runs,
+            "List a thread's runs",
+            "Runs, newest first",
+            Content.ARRAY,
+            parameters=(
+                Parameter("limit", _COUNT, "How many; 10 if not given."),
+                Parameter("offset", _COUNT, "How many of the newest to pass over."),
+                Parameter("status", RunStatus, "Only runs of this status."),
+                _SELECT,
+            ),
+        ),
+        Route("GET", "/threads/<thread_id>/runs/<run_id>", runs.get, "Get a run", "The run"),
+        Route(
+            "DELETE",
+            "/threads/<thread_id>/runs/<run_id>",
+            runs.delete,
+            "Delete a run and what it stored; one that runs is stopped first",
+            "It is gone",
+            Content.NOTHING,
+            empty_status=204,
+        ),
+        Route(
+            "POST",
+            "/threads/<thread_id>/runs/<run_id>/cancel",
+            runs.cancel,
+            "Cancel a run",
+            "With `wait`: it has ended",
+            empty_status=202,
+            empty_answer="It is being cancelled",
+            parameters=(
+                Parameter("wait", bool, "Answer when the run has really ended."),
+                Parameter("action", CancelAction, "`rollback`: as if it had never been."),
+            ),
+        ),
+    )
+    yield from under(
+        "Stateless runs",
+        Route(
+            "POST",
+            "/runs",
+            runs.create_stateless,
+            "Create a run in the background, on a thread of its own",
+            "The run, which is stored",
+            body=RunCreate,
+        ),
+    )
+
+
+def _followed_runs(services: Services, orders: Orders) -> Iterator[Route]:
+    streams = StreamRoutes(services, orders)
+    yield from under(
+        "Runs",
+        Route(
+            "POST",
+            "/threads/<thread_id>/runs/stream",
+            streams.stream,
+            "Create a run and stream it",
+            "The run's events, up to its end",
+            Content.EVENTS,
+            body=RunCreate,
+        ),
+        Route(
+            "POST",
+            "/threads/<thread_id>/runs/wait",
+            streams.wait,
+            "Create a run and wait for its end",
+            "The final state, or an error object",
+            Content.ANY,
+            body=RunCreate,
+        ),
+        Route(
+            "GET",
+            "/threads/<thread_id>/runs/<run_id>/join",
+            streams.join,
+            "Wait for a run's end",
+            "The final state, or an error object",
+            Content.ANY,
+            parameters=(_CANCEL_ON_DISCONNECT,),
+        ),
+        Route(
+            "GET",
+            "/threads/<thread_id>/runs/<run_id>/stream",
+            streams.join_stream,
+            "Follow a run's stream",
+            "The run's events, up to its end",
+            Content.EVENTS,
+            parameters=(
+                Parameter("stream_mode", list[StreamMode], "Only events of these modes."),
+                _CANCEL_ON_DISCONNECT,
+                _LAST_EVENT_ID,
+            ),
+        ),
+    )
+    yield from under(
+        "Stateless runs",
+        Route(
+            "POST",
+            "/runs/stream",
+            streams.stream_stateless,
+            "Create a run on a thread of its own and stream it",
+            "The run's events, up to its end",
+            Content.EVENTS,
+            body=RunCreate,
+        ),
+        Route(
+            "POST",
+            "/runs/wait",
+            streams.wait_stateless,
+            "Create a run on a thread of its own and wait for its end",
+            "The final state, or an error object",
+            Content.ANY,
+            body=RunCreate,
+        ),
+    )
+
+
+def _journal(services: Services) -> Iterator[Route]:
+    journal = JournalRoutes(services)
+    lines = "Lines, oldest first; with `format=trace` a trace"
+    return under(
+        "Journal (lgtrio's own)",
+        Route(
+            "GET",
+            "/journal",
+            journal.of_all,
+            "Every change of every run's status",
+            lines,
+            Content.ANY,
+            parameters=_JOURNAL,
+        ),
+        Route(
+            "GET",
+            "/journal/stream",
+            journal.stream,
+            "Follow the journal live",
+            "A `transition` event for each line; its id is the line's seq",
+            Content.EVENTS,
+            parameters=(_LAST_EVENT_ID,),
+        ),
+        Route(
+            "GET",
+            "/threads/<thread_id>/journal",
+            journal.of_thread,
+            "The journal of a thread, also of one that is gone",
+            lines,
+            Content.ANY,
+            parameters=_JOURNAL,
+        ),
+        Route(
+            "GET",
+            "/threads/<thread_id>/runs/<run_id>/journal",
+            journal.of_run,
+            "The journal of a run, also of one that is gone",
+            lines,
+            Content.ANY,
+            parameters=_JOURNAL,
+        ),
+    )
