@@ -30,15 +30,15 @@ from lgtrio.errors import (
     StorageError,
 )
 from lgtrio.runs import lanes
-from lgtrio.runs.alarm import Alarm, wall_now
+from lgtrio.runs.alarm import wall_now
 from lgtrio.runs.errands import STORE_SECONDS, Errands, Operation
 from lgtrio.runs.execution import RETRY_SECONDS, Execution
 from lgtrio.runs.executor import Executor
 from lgtrio.runs.frames import parse_frame_id
 from lgtrio.runs.handles import Handles, RunHandle
-from lgtrio.runs.holds import Holds
-from lgtrio.runs.places import Place, Places, Turn
+from lgtrio.runs.places import Place, Places
 from lgtrio.runs.results import stored_result
+from lgtrio.runs.starting import Starter
 from lgtrio.runs.stops import Stop, StopKind
 from lgtrio.runs.streams import Subscription
 from lgtrio.storage.interface import (
@@ -121,8 +121,7 @@ async def open_supervisor(
         )
     async with trio.open_nursery() as nursery:
         supervisor = Supervisor(storage, executor, options, nursery, now)
-        nursery.start_soon(supervisor.watch_delays)
-        await supervisor.resume_pending()
+        await supervisor.begin()
         yield supervisor
         nursery.cancel_scope.cancel(reason="the supervisor closes")
 
@@ -134,27 +133,31 @@ class Supervisor:
     options: RunOptions
     nursery: trio.Nursery
     now: Callable[[], datetime] = wall_now
-    stopping: bool = field(default=False, init=False)
-    """The stop flag: from here on a closed connection is shutdown, never a client's
-    disconnect, and creates are refused."""
     _handles: Handles = field(init=False)
     _execution: Execution = field(init=False)
-    _places: Places = field(init=False)
-    _holds: Holds = field(init=False)
-    """Threads whose lane is held (state update, delete): no run of theirs starts."""
-    _alarm: Alarm = field(init=False)
+    _starter: Starter = field(init=False)
     _errands: Errands = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         options = self.options
         self._handles = Handles(self.storage, options.subscriber_buffer)
         self._execution = Execution(self.storage, self.executor, self._handles, options.run_timeout)
-        self._places = Places(
-            options.n_jobs, options.max_runs_per_graph, options.max_runs_per_assistant
+        places = Places(options.n_jobs, options.max_runs_per_graph, options.max_runs_per_assistant)
+        self._starter = Starter(
+            self.storage, self._handles, self._execution, places, self.nursery, self.now
         )
-        self._holds = Holds(let_go=self._mark_ready)
-        self._alarm = Alarm(self.now)
         self._errands = Errands(self.nursery)
+
+    @property
+    def stopping(self) -> bool:
+        """The stop flag: from here on a closed connection is shutdown, never a client's
+        disconnect, and creates are refused."""
+        return self._execution.stopping
+
+    async def begin(self) -> None:
+        """Take up what is pending in the database, then what its delays bring."""
+        self.nursery.start_soon(self._starter.watch_delays)
+        await self._starter.resume_pending()
 
     # -- creating ------------------------------------------------------------------------
 
@@ -190,9 +193,9 @@ class Supervisor:
     async def _create(
         self, new: NewRun, handle: RunHandle, *, thread: NewThread | None, actor: str | None
     ) -> CreatedRun:
-        place = self._place_for(new)
+        place = self._starter.place_for(new)
         try:
-            with self._holds.starting(new.thread_id):
+            with self._starter.holds.starting(new.thread_id):
                 created = await self.storage.create_run(
                     new, decide=lanes.admit, thread=thread, claim=place is not None, actor=actor
                 )
@@ -202,15 +205,9 @@ class Supervisor:
             raise
         finally:
             if place is not None and not handle.claimed:
-                self._release(place)
+                self._starter.release(place)
         self._after_create(created, handle, place)
         return created
-
-    def _place_for(self, new: NewRun) -> Place | None:
-        """A worker place, if the run might start at once."""
-        if new.not_before is not None or self._holds.is_held(new.thread_id):
-            return None
-        return self._places.offer(new.graph_id, new.assistant_id)
 
     def _after_create(self, created: CreatedRun, handle: RunHandle, place: Place | None) -> None:
         run = created.run
@@ -219,13 +216,13 @@ class Supervisor:
         for run_id, displacement in created.to_cancel.items():
             self._displace(run_id, displacement, by=run.run_id)
         if created.claimed is not None and place is not None:
-            self.nursery.start_soon(self._run, created.claimed, place)
+            self._starter.start(created.claimed, place)
         elif self.stopping:
             self._handles.break_off(handle)
         elif run.not_before is not None:
-            self._alarm.set(run.not_before, run.thread_id)
+            self._starter.ring_at(run.not_before, run.thread_id)
         elif place is None:
-            self._mark_ready(run.thread_id, run.assistant_id)
+            self._starter.mark_ready(run.thread_id, run.assistant_id)
         # Else the lane is occupied, and the end of the run before this one starts it.
 
     def _displace(self, run_id: str, displacement: Displacement, *, by: str) -> None:
@@ -412,7 +409,7 @@ class Supervisor:
             return False
         self._handles.end(run.run_id, b"{}")
         if finished.next_pending:
-            self._mark_ready(run.thread_id, run.assistant_id)
+            self._starter.mark_ready(run.thread_id, run.assistant_id)
         return True
 
     # -- deleting and holding a thread ---------------------------------------------------
@@ -436,7 +433,7 @@ class Supervisor:
         return await self._errands.carry_out(partial(self._delete_thread, thread_id, actor))
 
     async def _delete_thread(self, thread_id: str, actor: str | None) -> bool:
-        async with self._holds.hold(thread_id):
+        async with self._starter.holds.hold(thread_id):
             claimed = self._handles.claimed_of(thread_id)
             for handle in claimed:
                 handle.request_stop(Stop(StopKind.DELETE, Cause.CLIENT, actor))
@@ -454,7 +451,7 @@ class Supervisor:
         Raises:
             Conflict: a run is pending or running.
         """
-        async with self._holds.hold(thread_id):
+        async with self._starter.holds.hold(thread_id):
             for status in ACTIVE:
                 if await self.storage.list_runs(thread_id, limit=1, offset=0, status=status):
                     raise Conflict(
@@ -462,109 +459,6 @@ class Supervisor:
                         " finish or cancel it before you update the state."
                     )
             yield
-
-    # -- starting ------------------------------------------------------------------------
-
-    async def resume_pending(self) -> None:
-        """Take up what is pending in the database (called once, after recovery)."""
-        for pending in await self.storage.claimable(limit=1_000_000):
-            if pending.not_before is not None:
-                self._alarm.set(pending.not_before, pending.thread_id)
-            else:
-                self._mark_ready(pending.thread_id)
-
-    async def watch_delays(self) -> None:
-        """Task: mark threads ready when the delay of one of their runs has passed."""
-        while True:
-            for thread_id in await self._alarm.due():
-                self._mark_ready(thread_id)
-
-    def _mark_ready(self, thread_id: str, assistant_id: str | None = None) -> None:
-        """The thread may have a run to start.
-
-        Args:
-            assistant_id: probably that run's; the thread takes turns as one of it. None gives
-                the thread turns of its own.
-        """
-        self._places.queue(thread_id, assistant_id or thread_id)
-        self._dispatch()
-
-    def _dispatch(self) -> None:
-        """Give free worker places to threads that are ready. Sync: nothing can come between
-        the decision and the reservation."""
-        while not self.stopping and (turn := self._places.next_turn()):
-            if self._holds.is_held(turn.thread_id):
-                self._places.release(turn.place)  # it is marked ready when it is let go
-            else:
-                self.nursery.start_soon(self._start_next, turn)
-
-    def _release(self, place: Place) -> None:
-        self._places.release(place)
-        self._dispatch()
-
-    async def _start_next(self, turn: Turn) -> None:
-        """Task: claim the thread's next run and execute it with the turn's place."""
-        run, since = None, self.now()
-        try:
-            with self._holds.starting(turn.thread_id):
-                run = await self._claim(turn)
-                if run is not None:
-                    self._handle_of_claimed(run)
-            if run is None:
-                await self._await_delay(turn.thread_id, since)
-        except StorageError:
-            log.exception("a run could not be claimed; trying again", thread_id=turn.thread_id)
-            self._alarm.set_in(RETRY_SECONDS, turn.thread_id)
-        if run is None:
-            self._release(turn.place)
-        else:
-            await self._run(run, turn.place)
-
-    async def _claim(self, turn: Turn) -> RunRecord | None:
-        """Claim the thread's next run; None if no run of it may start now."""
-        thread_id = turn.thread_id
-        if not self._places.limited:
-            return await self.storage.claim_next(thread_id)
-        upcoming = await self.storage.next_run(thread_id)
-        if upcoming is None:
-            return None
-        if not self._places.assign(turn, upcoming.graph_id, upcoming.assistant_id):
-            return None
-        claimed = await self.storage.claim_next(thread_id, only=upcoming.run_id)
-        if claimed is None:  # another run is next by now
-            self._mark_ready(thread_id, upcoming.assistant_id)
-        return claimed
-
-    async def _await_delay(self, thread_id: str, since: datetime) -> None:
-        """Nothing of the thread may start now: if that is for a delay, ring when it is over.
-
-        Args:
-            since: before the claim looked; a delay that has ended meanwhile counts.
-        """
-        pending = await self.storage.list_runs(
-            thread_id, limit=1000, offset=0, status=RunStatus.PENDING
-        )
-        delays = [run.not_before for run in pending if run.not_before is not None]
-        ends = [end for end in delays if datetime.fromisoformat(end) > since]
-        if ends:
-            self._alarm.set(min(ends), thread_id)
-
-    def _handle_of_claimed(self, run: RunRecord) -> RunHandle:
-        handle = self._handles.of(run.run_id, run.thread_id, resumable=run.resumable)
-        handle.claimed = True
-        return handle
-
-    async def _run(self, run: RunRecord, place: Place) -> None:
-        """Task: a claimed run, to its stored end."""
-        handle = self._handle_of_claimed(run)
-        if self.stopping:
-            # Claimed while the stop flag was being set: it goes back without having started.
-            handle.request_stop(Stop(StopKind.SHUTDOWN, Cause.SHUTDOWN))
-        try:
-            if await self._execution.run(run, handle):
-                self._mark_ready(run.thread_id, run.assistant_id)
-        finally:
-            self._release(place)
 
     # -- in the background ---------------------------------------------------------------
 
@@ -589,18 +483,18 @@ class Supervisor:
         Running graphs are asked to stop at their next step, their streams still open; after
         the grace period the rest is cancelled. Nothing of it counts as the client's doing.
         """
-        self.stopping = self._execution.stopping = True
+        self._execution.stopping = True
         for handle in self._handles.claimed():
             handle.request_stop(Stop(StopKind.SHUTDOWN, Cause.SHUTDOWN), cancel=False)
             self.executor.request_drain(handle.run_id)
         with trio.move_on_after(self.options.shutdown_grace):
-            await self._places.all_free()
+            await self._starter.places.all_free()
         for handle in self._handles.claimed():
             handle.scope.cancel(reason="shutdown grace is over")
         for handle in self._handles.claimed():
             await handle.done.wait()
         with trio.move_on_after(STORE_SECONDS):  # what the database does not answer
-            await self._places.all_free()
+            await self._starter.places.all_free()
             await self._errands.all_done()
         for handle in self._handles.all():
             self._handles.break_off(handle)

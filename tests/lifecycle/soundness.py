@@ -36,7 +36,7 @@ def _assert_at_rest(b: Bench, database: Path) -> None:
     assert not list(inconsistencies(database))
     assert not ACTIVE.intersection(run_statuses(database).values())
     supervisor = b.supervisor
-    assert supervisor._places.taken == 0
+    assert supervisor._starter.places.taken == 0
     assert supervisor._handles.all() == []
     assert b.executor.active == {}
     # Only the task that waits for delays is left.

@@ -209,9 +209,9 @@ async def test_a_delay_that_ends_while_it_is_looked_at_is_not_forgotten(
     async with bench(storage, now=now) as b:
         await b.submit(delayed)
         go = storage.hold("claim_next")
-        b.supervisor._mark_ready(T)  # too early by a hair, as a clock may be
+        b.supervisor._starter.mark_ready(T)  # too early by a hair, as a clock may be
         await storage.waiting["claim_next"].wait()
-        b.supervisor._alarm._times.clear()  # the alarm has rung; it was this one
+        b.supervisor._starter._alarm._times.clear()  # the alarm has rung; it was this one
         await trio.sleep(6)
         go.set()
         await trio.sleep(1)

@@ -389,7 +389,7 @@ class World:
         if supervisor.stopping or self._clients is None:
             return
         assert set(supervisor.executing) == running
-        assert supervisor._places.taken == len(running)
+        assert supervisor._starter.places.taken == len(running)
         active = {run.run_id for run in self.model.runs.values() if run.status in _ACTIVE}
         assert {handle.run_id for handle in supervisor._handles.all()} <= active
 

@@ -281,7 +281,7 @@ async def test_a_disconnect_interrupts_but_not_while_shutting_down(
     assert (await causes(b, run.run_id))[-1][2] == Cause.DISCONNECT
     other = await b.submit(new_run(T, ["sleep", 9]))
     await wait_all_tasks_blocked()
-    b.supervisor.stopping = True
+    b.supervisor._execution.stopping = True
     b.supervisor.disconnected(other.run_id)
     await wait_all_tasks_blocked()
     assert await b.status(other.run_id) == "running"
