@@ -106,6 +106,7 @@ class _Batch:
         self._steps = [self._step(op) for op in ops]
 
     def run(self, connection: sqlite3.Connection) -> list[Result]:
+        self.read.clear()  # a transaction that is undone is run again
         return [step(connection) for step in self._steps]
 
     def _step(self, op: Op) -> _Step:

@@ -83,6 +83,27 @@ def test_what_waits_is_committed_together_and_a_failing_one_fails_alone(
     assert points.count("after-commit") in (2, 3)
 
 
+def refuse(_connection: Connection) -> None:
+    raise ZeroDivisionError("before anything has changed")
+
+
+@pytest.mark.parametrize(("operation", "times"), [(refuse, 1), (insert_then_fail, 2)])
+def test_only_one_that_has_changed_rows_makes_the_others_run_again(
+    engine: Engine, points: list[str], operation: Callable[[Connection], None], times: int
+) -> None:
+    failed: list[outcome.Outcome[None]] = []
+    with held_writer(engine):
+        engine.submit(put(1), name="first")
+        engine.submit(operation, name="failing", done=failed.append)
+        engine.submit(put(2), name="last")
+    engine.write_sync(put(3))
+    assert engine.read(numbers) == [1, 2, 3]
+    assert isinstance(failed[0], outcome.Error)
+    assert len(failed) == 1
+    assert [points.count(f"before-op:{name}") for name in ("first", "failing")] == [times, times]
+    assert points.count("before-op:last") == 1
+
+
 def test_a_failing_operation_that_is_alone_leaves_nothing(engine: Engine) -> None:
     with pytest.raises(ZeroDivisionError):
         engine.write_sync(insert_then_fail)

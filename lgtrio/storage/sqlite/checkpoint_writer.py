@@ -93,6 +93,8 @@ def _put(connection: sqlite3.Connection, entries: Sequence[_Entry]) -> None:
     if len(entries) == 1:
         entries[0].put(connection)
         return
+    for entry in entries:
+        entry.error = None  # of a transaction that was undone and is run again
     together = _Entry(
         [row for entry in entries for row in entry.checkpoints],
         [row for entry in entries for row in entry.writes],

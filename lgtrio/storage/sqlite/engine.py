@@ -2,8 +2,8 @@
 
 A commit costs more than the rows in it, so whatever has been submitted while the last batch was
 being committed becomes the next one: alone, a caller waits for one small transaction; in a
-crowd, five hundred share it. Each operation of a batch has a SAVEPOINT of its own, so one that
-raises is undone alone. Readers have connections of their own and never wait for the writer (WAL).
+crowd, five hundred share it. An operation that raises fails alone, whoever shares its transaction.
+Readers have connections of their own and never wait for the writer (WAL).
 
 Waking a thread costs about as much as a small commit. So writes that nobody waits for yet
 (`hurry=False`) do not wake the writer: it takes them along with the next batch, or after
@@ -22,9 +22,10 @@ from typing import Any, Final, TypeVar
 import outcome
 import structlog
 import trio
-from attrs import define, field, frozen
+from attrs import define, field
 
-from lgtrio.errors import StorageError, StorageUnavailable
+from lgtrio.errors import StorageUnavailable
+from lgtrio.storage.sqlite.batches import Job, run_batch
 from lgtrio.storage.sqlite.connections import (
     MEMORY,
     Readers,
@@ -32,13 +33,13 @@ from lgtrio.storage.sqlite.connections import (
     open_writer,
     translate,
 )
+from lgtrio.storage.sqlite.faults import Faults
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection], T]
 Done = Callable[["outcome.Outcome[T]"], None]
-Faults = Callable[[str], None]
 
 MAX_BATCH: Final = 500
 """Operations a transaction. More would not save time any more, and the first one waits for all."""
@@ -51,18 +52,13 @@ MAX_SCANS: Final = 2
 
 
 @define(eq=False)
-class _Job:
-    operation: Operation[Any]
-    name: str
-    done: Done[Any] | None
-
-
-@define(eq=False)
 class Engine:
     """Writes in groups, reads at once; every method may be called from any thread.
 
     Operations and queries get a `sqlite3.Connection` inside a transaction. They must not begin,
-    commit or keep it, nor return an open cursor, nor call the engine again.
+    commit or keep it, nor return an open cursor, nor call the engine again. An operation depends
+    on nothing else that changes: its transaction may be undone and the operation run again. One
+    that changes the schema is submitted when nobody else writes.
 
     A failing operation raises what it raised; a `sqlite3.Error` comes out as `StorageError`
     (`StorageUnavailable` where trying again may help). If the transaction itself cannot begin or
@@ -77,7 +73,8 @@ class Engine:
     inline: bool = field(default=False, kw_only=True)
     """No thread: operations run on the caller's, one by one. For virtual time, and `:memory:`."""
     faults: Faults | None = field(default=None, kw_only=True)
-    """Called at named points by crash tests; what it raises fails that operation or batch."""
+    """Called at named points by crash tests; what it raises fails that operation or batch. An
+    operation that is run again passes its points again."""
     after_commit: Callable[[], None] | None = field(default=None, kw_only=True)
     """Called after a batch, whether it was stored or not, before its callers are told; on the
     writer's thread (inline: the caller's). It must be quick and must not raise."""
@@ -85,7 +82,7 @@ class Engine:
 
     _writer: sqlite3.Connection = field(init=False)
     _readers: Readers = field(init=False)
-    _jobs: deque[_Job] = field(factory=deque, init=False)
+    _jobs: deque[Job] = field(factory=deque, init=False)
     """Unbounded: each job has a caller who waits for it or a saver that counts it."""
     _wake: SimpleQueue[bool] = field(factory=SimpleQueue, init=False)
     """Wakes the writer. True: to begin with the jobs; False: to look at them by itself again."""
@@ -138,7 +135,7 @@ class Engine:
         Raises:
             StorageUnavailable: the engine is closed; the operation will not run.
         """
-        job = _Job(operation, name or getattr(operation, "__name__", "operation"), done)
+        job = Job(operation, name or getattr(operation, "__name__", "operation"), done)
         with self._gate:
             if self._closed:
                 raise StorageUnavailable("The database has been closed.")
@@ -258,7 +255,7 @@ class Engine:
             except BaseException:  # noqa: ASYNC103  (no Trio task: the thread outlives any surprise)
                 log.exception("the database writer met an unexpected error")
 
-    def _next_batch(self) -> list[_Job]:
+    def _next_batch(self) -> list[Job]:
         """Wait until there is something to do, then take what is there; empty after the end."""
         quiet = 0.0
         while True:
@@ -274,11 +271,11 @@ class Engine:
                     return []
                 self._asleep = quiet >= ATTENTIVE and not self._jobs
 
-    def _commit(self, batch: Sequence[_Job]) -> None:
+    def _commit(self, batch: Sequence[Job]) -> None:
         """Run the jobs in one transaction and report to each."""
         if not batch:
             return
-        results = _Transaction(self._writer, self.faults).run(batch)
+        results = run_batch(self._writer, batch, self.faults)
         if self.after_commit is not None:
             self.after_commit()
         for job, result in zip(batch, results, strict=True):
@@ -295,7 +292,7 @@ class Engine:
             return mailbox
 
 
-def _report(job: _Job, result: outcome.Outcome[Any]) -> None:
+def _report(job: Job, result: outcome.Outcome[Any]) -> None:
     if job.done is None:
         if isinstance(result, outcome.Error):
             log.error("a write failed", operation=job.name, exc_info=result.error)
@@ -304,95 +301,6 @@ def _report(job: _Job, result: outcome.Outcome[Any]) -> None:
         job.done(result)
     except Exception:  # the callback's bug must not cost the other callers their answer
         log.exception("a callback of the database writer raised", operation=job.name)
-
-
-# -- one transaction ---------------------------------------------------------------------
-
-
-@frozen
-class _Transaction:
-    connection: sqlite3.Connection
-    faults: Faults | None
-
-    def run(self, batch: Sequence[_Job]) -> list[outcome.Outcome[Any]]:
-        """One outcome a job, in order; what succeeded is durable."""
-        results: list[outcome.Outcome[Any]] = []
-        try:
-            self.connection.execute("BEGIN IMMEDIATE")
-            # A lone operation needs no savepoint: the transaction itself is undone.
-            step = self._step if len(batch) == 1 else self._savepoint
-            for job in batch:
-                results.append(outcome.capture(step, job))
-                self._still_open()
-            self._end(undo=len(batch) == 1 and isinstance(results[0], outcome.Error))
-        except BaseException as error:  # noqa: ASYNC103  (no Trio task; the callers get it)
-            self._roll_back()
-            failed = translate(error) if isinstance(error, sqlite3.Error) else error
-            return _all_failed(results, failed, len(batch))  # noqa: ASYNC104  (as above)
-        return results
-
-    def _still_open(self) -> None:
-        """Some errors (a full disk) make SQLite roll back everything, not one statement."""
-        if not self.connection.in_transaction:
-            raise StorageUnavailable("The database gave up the transaction.")
-
-    def _step(self, job: _Job) -> Any:
-        try:
-            self._fault("before-op:" + job.name)
-            result = job.operation(self.connection)
-            self._fault("after-op:" + job.name)
-        except sqlite3.Error as error:
-            raise translate(error) from error
-        return result
-
-    def _savepoint(self, job: _Job) -> Any:
-        self.connection.execute("SAVEPOINT operation")
-        try:
-            result = self._step(job)
-        except BaseException:
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK TO operation")
-                self.connection.execute("RELEASE operation")
-            raise
-        self.connection.execute("RELEASE operation")
-        return result
-
-    def _end(self, *, undo: bool) -> None:
-        if undo:
-            self.connection.execute("ROLLBACK")
-            return
-        self._fault("before-commit")
-        self.connection.execute("COMMIT")
-        self._fault("after-commit")
-
-    def _roll_back(self) -> None:
-        if not self.connection.in_transaction:
-            return
-        try:
-            self.connection.execute("ROLLBACK")
-        except sqlite3.Error:
-            log.exception("the database could not roll back")
-
-    def _fault(self, point: str) -> None:
-        if self.faults is not None:
-            self.faults(point)
-
-
-def _all_failed(
-    results: list[outcome.Outcome[Any]], error: BaseException, count: int
-) -> list[outcome.Outcome[Any]]:
-    """Everybody fails with `error`, except who had failed already with an error of his own."""
-    kept = [result if isinstance(result, outcome.Error) else _failed(error) for result in results]
-    return kept + [_failed(error) for _ in range(count - len(results))]
-
-
-def _failed(error: BaseException) -> outcome.Outcome[Any]:
-    """A new object for each caller: tracebacks grow where an exception is raised."""
-    if not isinstance(error, StorageError):
-        return outcome.Error(error)
-    own = type(error)(error.detail)
-    own.__cause__ = error.__cause__
-    return outcome.Error(own)
 
 
 # -- waking Trio -------------------------------------------------------------------------

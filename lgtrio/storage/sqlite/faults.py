@@ -18,7 +18,8 @@ named by its saver and store. So the moments that matter most for a run are
 | in the commit | `before-commit` |
 | during recovery | `before-op:recover`, `after-op:recover` |
 
-A name that no write has is a point that is never reached.
+A name that no write has is a point that is never reached. A write passes its points a second time
+if one that shared its transaction has failed and everything was undone and done again.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ from attrs import define, field
 from lgtrio.errors import SettingsError
 
 VARIABLE: Final = "LGTRIO_FAULT"
+
+Faults = Callable[[str], None]
+"""Called with the name of each point that is reached."""
 
 _POINT: Final = re.compile(r"(before|after)-(commit|op:\w+)")
 
@@ -62,7 +66,7 @@ class KillAt:
 
 def faults_from_environment(
     environment: Mapping[str, str] = os.environ,
-) -> Callable[[str], None] | None:
+) -> Faults | None:
     """The fault hook that `LGTRIO_FAULT=<point>[:<n>]` asks for, None where it is not set.
 
     Raises:

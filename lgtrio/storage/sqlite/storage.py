@@ -48,7 +48,8 @@ from lgtrio.storage.sqlite import (
 )
 from lgtrio.storage.sqlite.changes import Changes
 from lgtrio.storage.sqlite.connections import MEMORY, Synchronous
-from lgtrio.storage.sqlite.engine import Engine, Faults
+from lgtrio.storage.sqlite.engine import Engine
+from lgtrio.storage.sqlite.faults import Faults
 from lgtrio.storage.sqlite.frames import append_frames, last_frame, read_frames
 from lgtrio.storage.sqlite.lock import DatabaseLock
 from lgtrio.storage.sqlite.migrations import migrate
