@@ -19,6 +19,7 @@ from lgtrio.config import Settings
 from lgtrio.errors import NotFound
 from lgtrio.listen import bind_socket
 from lgtrio.runs.executor import RunSink, StateUpdated
+from lgtrio.runs.journal import Journal
 from lgtrio.runs.supervisor import RunOptions, Supervisor, open_supervisor
 from lgtrio.storage.interface import Storage
 from lgtrio.storage.sqlite import open_sqlite
@@ -106,6 +107,7 @@ class Live:
     executor: GatedExecutor
     states: RecordingStates
     sockets: Sockets
+    journal: Journal
 
     async def thread(self, **body: Any) -> str:
         answer = await self.http.post("/threads", json=body)
@@ -183,4 +185,14 @@ async def live(*, heartbeat: float = 5.0, **options: Any) -> AsyncIterator[Live]
                     open_http(create_app(services), sock) as server,
                     httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http,
                 ):
-                    yield Live(http, server, port, storage, supervisor, executor, states, sockets)
+                    yield Live(
+                        http=http,
+                        server=server,
+                        port=port,
+                        storage=storage,
+                        supervisor=supervisor,
+                        executor=executor,
+                        states=states,
+                        sockets=sockets,
+                        journal=services.journal,
+                    )

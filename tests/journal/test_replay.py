@@ -144,6 +144,19 @@ async def test_a_failure_is_named_by_its_class_alone(
         assert (last.to_status, last.cause, last.actor) == ("error", Cause.GRAPH, "ValueError")
 
 
+async def test_a_reader_goes_on_where_it_was_however_slow_it_is(
+    autojump_clock: MockClock, storage: Storage
+) -> None:
+    reader = JournalReader(Journal(storage), 1)
+    async with bench(storage) as b:
+        for _ in range(200):
+            run = await b.submit(new_run(THREADS[0]))
+            await b.ended(run.run_id)
+        pages = [await reader.receive() for _ in range(2)]
+    assert [len(page) for page in pages] == [500, 99]
+    assert [line.seq for page in pages for line in page] == list(range(2, 601))
+
+
 async def test_a_shutdown_is_told_before_those_who_follow_are_cut_off(
     autojump_clock: MockClock, storage: Storage
 ) -> None:
