@@ -19,7 +19,6 @@ from lgtrio.config import Settings
 from lgtrio.errors import NotFound
 from lgtrio.listen import bind_socket
 from lgtrio.runs.executor import RunSink, StateUpdated
-from lgtrio.runs.journal import Journal
 from lgtrio.runs.supervisor import RunOptions, Supervisor, open_supervisor
 from lgtrio.storage.interface import Storage
 from lgtrio.storage.sqlite import open_sqlite
@@ -107,7 +106,7 @@ class Live:
     executor: GatedExecutor
     states: RecordingStates
     sockets: Sockets
-    journal: Journal
+    services: Services
 
     async def thread(self, **body: Any) -> str:
         answer = await self.http.post("/threads", json=body)
@@ -194,5 +193,5 @@ async def live(*, heartbeat: float = 5.0, **options: Any) -> AsyncIterator[Live]
                         executor=executor,
                         states=states,
                         sockets=sockets,
-                        journal=services.journal,
+                        services=services,
                     )

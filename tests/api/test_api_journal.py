@@ -308,7 +308,7 @@ async def test_shutdown_breaks_the_live_stream_off_after_its_last_lines() -> Non
         await api.executor.reached["g"].wait()
         await api.server.refuse_new()
         await api.supervisor.shut_down()
-        api.journal.break_off()
+        api.services.journal.break_off()
         seen = await read_to_end(stream)
         assert b'"from":"running","to":"pending","cause":"shutdown"' in seen
         assert not seen.endswith(b"0\r\n\r\n")
