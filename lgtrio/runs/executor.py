@@ -38,7 +38,7 @@ class GraphEnd(StrEnum):
 
 @frozen
 class ErrorInfo:
-    """The two-key error object of streams, `wait` and thread rows (masking: spec 03)."""
+    """The two-key error object of streams, `wait` and thread rows."""
 
     error: str
     message: str
@@ -86,7 +86,7 @@ class Executor(Protocol):
 
         Args:
             run: as claimed. `run.kwargs` is a `wire.runs.RunKwargs`. With `run.attempt > 1` the
-                executor decides where to go on (design.md section 3, resuming).
+                executor decides where to go on: from the last checkpoint, or anew.
 
         Returns:
             The outcome, which `sink.ended` has been given too.
@@ -119,7 +119,7 @@ class GraphStates(Protocol):
         checkpoint: dict[str, object] | None = None,
         subgraphs: bool = False,
     ) -> Json:
-        """A ThreadState (spec 02). `checkpoint` may hold checkpoint_id, checkpoint_ns,
+        """A ThreadState, as the API shows it. `checkpoint` may hold checkpoint_id, checkpoint_ns,
         checkpoint_map; None or no id means the latest. Unknown checkpoint id: NotFound."""
         ...
 

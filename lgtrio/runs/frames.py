@@ -1,4 +1,4 @@
-"""Stream frames as bytes (spec 04): CRLF, `event`, `data`, then `id` where there is one."""
+"""Stream frames as bytes: CRLF, `event`, `data`, then `id` where there is one."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a new run does to the runs of its thread: a pure function.
 
 A lane is a thread's active runs: at most one running, the rest pending in order of creation.
-The strategy of the *new* run counts (spec 05).
+The strategy of the *new* run counts.
 """
 
 from __future__ import annotations

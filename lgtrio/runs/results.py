@@ -11,7 +11,7 @@ from lgtrio.wire.enums import RunStatus
 
 
 def stored_result(run: RunRecord, thread: ThreadRecord | None) -> Json:
-    """The thread's values as `wait` would have answered them (spec 03)."""
+    """The thread's values as `wait` would have answered them."""
     if thread is None:
         return b"{}"
     if run.status is RunStatus.ERROR and thread.error is not None:

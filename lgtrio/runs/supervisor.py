@@ -243,7 +243,7 @@ class Supervisor:
         modes: frozenset[str] | None = None,
         last_event_id: str | None = None,
     ) -> Subscription:
-        """Join a run's stream (spec 04, joining a run).
+        """Join a run's stream.
 
         Args:
             run: as read from the storage.
@@ -273,7 +273,7 @@ class Supervisor:
             handle: as `submit` or `handle_of` gave it; None looks for it now.
 
         Returns:
-            JSON as `wait` answers it (spec 03, result of wait / join).
+            JSON as `wait` answers it.
 
         Raises:
             StreamCut: the server is going down before the run's end.

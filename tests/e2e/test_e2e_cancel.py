@@ -88,7 +88,7 @@ def test_cancel_a_pending_run(sdk: Any, thread_id: str, tmp_path: Path) -> None:
     assert sdk.threads.get(thread_id)["status"] == "idle"
 
 
-@pytest.mark.deviates("spec 12, 24: busy while another run of the thread still runs")
+@pytest.mark.deviates("busy while another run of the thread still runs")
 def test_a_thread_stays_busy_when_a_pending_run_is_cancelled(
     sdk: Any, thread_id: str, tmp_path: Path
 ) -> None:
@@ -234,7 +234,7 @@ def test_a_stateless_run_whose_client_leaves(sdk: Any, tmp_path: Path) -> None:
 # -- delete --------------------------------------------------------------------------------
 
 
-@pytest.mark.deviates("spec 12, 22: a deleted run is stopped, and nothing of it is left")
+@pytest.mark.deviates("a deleted run is stopped, and nothing of it is left")
 def test_delete_a_running_run(sdk: Any, thread_id: str, tmp_path: Path) -> None:
     run_id = run_in_its_second_step(sdk, thread_id, tmp_path / "steps")
     sdk.runs.delete(thread_id, run_id)

@@ -120,7 +120,7 @@ def test_command_wins_over_input(sdk: Any, thread_id: str) -> None:
     assert (done["foo"], done["answers"]) == ("hi", ["ann"])
 
 
-@pytest.mark.deviates("spec 12, 17: a command without effect is 422, resume null passes None")
+@pytest.mark.deviates("a command without effect is 422, resume null passes None")
 def test_command_resume_null_and_empty(server: Server, sdk: Any, thread_id: str) -> None:
     sdk.runs.wait(thread_id, "ask", input={"foo": "hi"})
     url = f"{server.url}/threads/{thread_id}/runs/wait"

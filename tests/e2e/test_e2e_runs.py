@@ -282,7 +282,7 @@ def test_webhook_is_refused(sdk: Any, thread_id: str) -> None:
         sdk.runs.create(thread_id, "echo", input={}, webhook="https://example.test/hook")
 
 
-@pytest.mark.deviates("feedback keys are ignored instead of failing the run (spec 12, 20)")
+@pytest.mark.deviates("feedback keys are ignored instead of failing the run")
 def test_fields_without_effect_do_no_harm(sdk: Any, thread_id: str) -> None:
     result = sdk.runs.wait(
         thread_id,

@@ -75,7 +75,7 @@ def test_empty_checkpoint_object_means_the_latest(server: Server, thread_id: str
     assert missing.status_code == 422
 
 
-@pytest.mark.deviates("spec 12, 11: an unknown checkpoint is 404, not an empty state")
+@pytest.mark.deviates("an unknown checkpoint is 404, not an empty state")
 def test_state_at_an_unknown_checkpoint(sdk: Any, thread_id: str) -> None:
     with pytest.raises(NotFoundError):
         sdk.threads.get_state(thread_id, checkpoint_id=str(uuid.uuid4()))
@@ -141,7 +141,7 @@ def test_history_before_in_the_shape_all_servers_know(sdk: Any, thread_id: str) 
     assert [row["metadata"]["step"] for row in found] == [0, -1]
 
 
-@pytest.mark.deviates("spec 12, 10: all three shapes of `before` work")
+@pytest.mark.deviates("all three shapes of `before` work")
 def test_history_before_as_id_or_checkpoint(sdk: Any, thread_id: str) -> None:
     rows = sdk.threads.get_history(thread_id)
     for before in (rows[1]["checkpoint_id"], rows[1]["checkpoint"]):
