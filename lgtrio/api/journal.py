@@ -53,9 +53,11 @@ class Lines:
 
     async def read(self, limit: int, *, after: int = 0) -> Sequence[JournalLine]:
         """The first ones behind `after`."""
-        span = self.span if after == 0 else self.span.behind(after)
         return await self.storage.journal(
-            run_id=self.run_id, thread_id=self.thread_id, span=span, limit=limit
+            run_id=self.run_id,
+            thread_id=self.thread_id,
+            span=self.span.behind(after),
+            limit=limit,
         )
 
 
@@ -66,23 +68,31 @@ class TraceSource:
     lines: Lines
     left: int | None
     """Lines that may still be read; None for all."""
+    ends_with_line: bool
+    """The last line is where the trace was to end, and not what is newest."""
     sign: bytes = FILLER
     _text: TraceText = field(factory=TraceText, init=False)
-    _after: int = field(default=0, init=False)
+    _last: JournalLine | None = field(default=None, init=False)
     _ended: bool = field(default=False, init=False)
 
     async def next_chunk(self) -> bytes | None:
         if self._ended:
             return None
         limit = _TRACE_PAGE if self.left is None else min(_TRACE_PAGE, self.left)
-        lines = await self.lines.read(limit, after=self._after)
+        lines = await self.lines.read(limit, after=self._last.seq if self._last else 0)
         if not lines:
             self._ended = True
-            return self._text.last_piece(now_iso())
-        self._after = lines[-1].seq
+            return self._text.last_piece(self._end())
+        self._last = lines[-1]
         if self.left is not None:
             self.left -= len(lines)
         return self._text.piece(lines)
+
+    def _end(self) -> str:
+        """Up to when runs that go on are shown."""
+        if self._last is not None and (self.ends_with_line or self.left == 0):
+            return self._last.at
+        return min(now_iso(), self.lines.span.before or "~")
 
     def close(self) -> None:
         pass
@@ -134,10 +144,15 @@ class JournalRoutes:
         asked = query()
         span = span_between(asked.last("since"), asked.last("until"))
         limit = _limit(asked)
-        lines = Lines(self.services.storage, run_id, thread_id, span)
-        if asked.word("format", JournalFormat, default=JournalFormat.JSON) is JournalFormat.TRACE:
-            return self._body(TraceSource(lines, limit), _TRACE_HEADERS)
-        return await _page(lines, limit or DEFAULT_LIMIT)
+        storage = self.services.storage
+        if asked.word("format", JournalFormat, default=JournalFormat.JSON) is JournalFormat.JSON:
+            lines = Lines(storage, run_id, thread_id, span)
+            return await _page(lines, limit or DEFAULT_LIMIT)
+        # A trace ends with the lines of this moment, or runs could write them faster than it.
+        now = span.not_behind(await storage.last_journal_seq())
+        lines = Lines(storage, run_id, thread_id, now)
+        source = TraceSource(lines, limit, ends_with_line=span.up_to is not None)
+        return self._body(source, _TRACE_HEADERS)
 
     async def stream(self) -> Response:
         since = await self._since()

@@ -235,6 +235,10 @@ class JournalSpan:
         """What is left of it when the lines up to `seq` have been read."""
         return evolve(self, after=max(self.after, seq))
 
+    def not_behind(self, seq: int) -> JournalSpan:
+        """What of it is there when `seq` is the newest line."""
+        return evolve(self, up_to=seq if self.up_to is None else min(self.up_to, seq))
+
 
 WHOLE_JOURNAL: Final = JournalSpan()
 

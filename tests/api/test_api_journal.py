@@ -16,6 +16,8 @@ from live import Live, live, raw_post, read_to_end, read_until, run_body
 
 from lgtrio.storage.interface import JournalLine
 from lgtrio.wire.journal import render_line
+from lgtrio.wire.times import now_iso
+from lgtrio.wire.trace import microseconds
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -196,9 +198,33 @@ async def test_a_trace_has_everything_however_long(api: Live) -> None:
         ]
     cut = (await api.http.get("/journal", params={"format": "trace", "limit": 2})).json()
     slices = [event for event in cut["traceEvents"] if event["ph"] == "X"]
-    assert [event["name"] for event in slices] == ["pending", "running"]
+    assert [(event["name"], event["args"]["ended"]) for event in slices] == [
+        ("pending", "running"),
+        ("running", "goes on"),
+    ]
+    lines = await lines_of(api, "/journal", limit=2)
+    assert slices[1]["ts"] + slices[1]["dur"] == microseconds(lines[1]["at"])
     none = await api.http.get("/journal", params={"format": "trace", "since": 10**6})
     assert none.json()["traceEvents"] == []
+
+
+async def test_runs_that_go_on_are_shown_up_to_the_end_that_was_asked_for(api: Live) -> None:
+    thread_id = await api.thread()
+    await api.background(thread_id, ["gate", "g"])
+    await api.executor.reached["g"].wait()
+    started = (await lines_of(api, "/journal"))[-1]["at"]
+    later = datetime.now(UTC).isoformat(timespec="microseconds")
+
+    async def shown_up_to(**params: str) -> int:
+        answer = await api.http.get("/journal", params={"format": "trace", **params})
+        running = answer.json()["traceEvents"][-1]
+        assert running["name"] == "running"
+        return int(running["ts"] + running["dur"])
+
+    assert await shown_up_to(until=later) == microseconds(later)
+    assert await shown_up_to(until="2") == microseconds(started)
+    for params in ({}, {"until": "9999-01-01"}):
+        assert microseconds(later) < await shown_up_to(**params) <= microseconds(now_iso())
 
 
 # -- live ----------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import combinations_with_replacement
 
-from attrs import evolve
 from databases import FRAMES_PER_RUN, IDLE, Clock, T, U, finish, running
 
 from lgtrio.storage.interface import Cause, Frame, JournalSpan, NewThread, Storage
@@ -99,8 +98,10 @@ async def test_the_journal_is_read_by_time_also_if_the_clock_was_set_back(
         assert await storage.journal(span=span, limit=1) == wanted[:1]
         of_first = [line for line in wanted if line.run_id == first]
         assert await storage.journal(run_id=first, span=span) == of_first
-        later = evolve(span, after=2)
+        later = span.behind(2)
         assert await storage.journal(span=later) == [line for line in wanted if line.seq > 2]
+        page = later.not_behind(4)
+        assert await storage.journal(span=page) == [line for line in wanted if 2 < line.seq <= 4]
 
 
 async def test_lines_say_whose_they_are_and_when_the_stop_was_asked_for(storage: Storage) -> None:

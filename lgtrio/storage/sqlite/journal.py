@@ -105,7 +105,8 @@ def read_journal(
     limit: int,
 ) -> Sequence[JournalLine]:
     """The first `limit` lines that match, in order."""
-    if run_id is None and thread_id is None and (span.since or span.before):
+    in_pages = span.after and span.up_to is not None  # and the first page has found its place
+    if run_id is None and thread_id is None and (span.since or span.before) and not in_pages:
         span = _within_times(connection, span)
     conditions = list(_conditions(run_id, thread_id, span))
     where = " AND ".join(sql for sql, _ in conditions) or "true"
