@@ -162,8 +162,8 @@ class Settings:
     max_attempts: int = _setting(
         whole_number(1),
         3,
-        "How often a run is started again after the server died under it, the first start"
-        " included, before it is given up with the status error.",
+        "How often the server may die under a run before the run is given up with the status"
+        " error; until then the next start goes on with it.",
         tuning=True,
     )
     heartbeat: float = _setting(

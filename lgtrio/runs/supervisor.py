@@ -80,7 +80,7 @@ class RunOptions:
     run_timeout: float | None = None
     """Seconds a run may take; None for no limit."""
     max_attempts: int = 3
-    """Starts of one run over crashes before it is given up with `error`."""
+    """Deaths of the server under one run before it is given up with `error`."""
     shutdown_grace: float = 20.0
     """Seconds running graphs get to reach their next step when the server goes down."""
     subscriber_buffer: int = 1024

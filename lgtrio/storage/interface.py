@@ -23,7 +23,13 @@ from typing import Final, Protocol
 import trio
 from attrs import evolve, field, frozen
 
-from lgtrio.wire.enums import MultitaskStrategy, RunStatus, ThreadStatus
+from lgtrio.wire.enums import (
+    KeepStrategy,
+    MultitaskStrategy,
+    RunStatus,
+    ThreadSort,
+    ThreadStatus,
+)
 
 Json = bytes
 
@@ -39,6 +45,7 @@ class Cause(StrEnum):
     RECOVERY = "recovery"  # the server came up and found the run half done
     GRAPH = "graph"  # the graph itself ended: finished, interrupted or raised
     SCHEDULER = "scheduler"  # a worker place was free, or the delay had passed
+    EXPIRED = "expired"  # the time to live of the run's thread was over
 
 
 @frozen
@@ -99,9 +106,95 @@ class RunRecord:
 
 
 @frozen
+class ThreadTtl:
+    """How long a thread is kept after it was last changed."""
+
+    minutes: float
+    strategy: KeepStrategy = KeepStrategy.DELETE
+
+
+@frozen
 class NewThread:
     thread_id: str
     metadata: Json = b"{}"
+    ttl: ThreadTtl | None = None
+    """None for what the storage gives to all threads, unless they are temporary."""
+
+
+@frozen
+class ThreadFilter:
+    """Which threads; each part that is given must hold."""
+
+    ids: Sequence[str] = ()
+    """One of these; empty for all."""
+    metadata: Mapping[str, object] = field(factory=dict)
+    """Contained in the thread's metadata: keys with equal values, objects inside objects by
+    containment, arrays only when equal."""
+    values: Mapping[str, object] = field(factory=dict)
+    """Contained likewise in the thread's values; threads without values do not match."""
+    status: ThreadStatus | None = None
+
+
+@frozen
+class ThreadOrder:
+    """Threads that are equal by it are in order of creation, in the same direction."""
+
+    by: ThreadSort = ThreadSort.UPDATED_AT
+    descending: bool = True
+
+
+@frozen
+class FoundThreads:
+    threads: Sequence[ThreadRecord]
+    """One page."""
+    more: bool
+    """There are others behind this page."""
+    total: int
+    """How many match in all. Beyond `MAX_TOTAL`, as far as this page shows: those up to its end,
+    and one more if there are any."""
+
+
+MAX_TOTAL: Final = 10_000
+"""Up to here all matches of a search are counted."""
+
+
+@frozen
+class StoredTtl:
+    ttl: ThreadTtl
+    expires_at: str
+    """If nothing changes the thread before."""
+
+
+@frozen
+class Expired:
+    """What one step of clearing away expired threads did."""
+
+    deleted: int
+    """Threads that are gone."""
+    pruned: int
+    """Threads of which the latest state was kept."""
+    more: bool
+    """There is more to do now."""
+
+
+@frozen
+class ChannelUsage:
+    versions: int
+    size: int
+    """In bytes."""
+
+
+@frozen
+class ThreadUsage:
+    """What the states of a thread take in the database; sizes in bytes."""
+
+    checkpoints: int
+    checkpoints_size: int
+    """Small values are stored inside their checkpoints."""
+    channels: Mapping[str, ChannelUsage]
+    """Values that are stored apart, by channel."""
+    writes: int
+    writes_size: int
 
 
 @frozen
@@ -250,7 +343,7 @@ class Recovered:
     requeued: Sequence[str]
     """Ids of runs put back from RUNNING to PENDING."""
     failed: Sequence[str]
-    """Ids of runs given up with ERROR: they had been started `max_attempts` times."""
+    """Ids of runs given up with ERROR: `max_attempts` times no server outlived them."""
 
 
 @frozen
@@ -283,8 +376,14 @@ class Storage(Protocol):
 
     async def get_thread(self, thread_id: str) -> ThreadRecord | None: ...
 
-    async def patch_thread(self, thread_id: str, metadata: Json) -> ThreadRecord | None:
-        """Merge top-level keys of `metadata` (null is stored as null); None if unknown."""
+    async def patch_thread(
+        self, thread_id: str, metadata: Json, *, ttl: ThreadTtl | None = None
+    ) -> ThreadRecord | None:
+        """Merge top-level keys of `metadata` (null is stored as null); None if unknown.
+
+        Args:
+            ttl: from now on; None leaves what the thread has.
+        """
         ...
 
     async def delete_thread(
@@ -303,6 +402,67 @@ class Storage(Protocol):
 
         Raises:
             Conflict: a run is pending or running on the thread.
+        """
+        ...
+
+    async def adopt_thread(
+        self, new: NewThread, outcome: ThreadOutcome, *, source: str, exist_ok: bool = False
+    ) -> ThreadRecord:
+        """Create a thread that has the states which were written under the id `source`.
+
+        Those of `source` are gone afterwards, also where the thread existed already.
+
+        Raises:
+            AlreadyExists: as `create_thread`; the states of `source` stay.
+        """
+        ...
+
+    async def discard_states(self, source: str) -> None:
+        """Delete the states that were written under an id which is no thread's."""
+        ...
+
+    async def copy_thread(self, thread_id: str, copy_id: str) -> ThreadRecord | None:
+        """Make a thread of the id `copy_id` with the same states, values, metadata and ttl.
+
+        Runs are not copied; the status is the one without them. None if `thread_id` is unknown.
+        """
+        ...
+
+    async def search_threads(
+        self,
+        wanted: ThreadFilter,
+        *,
+        order: ThreadOrder,
+        limit: int,
+        offset: int,
+        with_values: bool = True,
+    ) -> FoundThreads:
+        """
+        Args:
+            with_values: False spares reading them; the records' `values` are None then.
+        """
+        ...
+
+    async def count_threads(self, wanted: ThreadFilter) -> int:
+        """How many match; exact, however many."""
+        ...
+
+    async def patch_state(self, thread_id: str, metadata: Json) -> ThreadRecord | None:
+        """`patch_thread`, and the same for the metadata of the thread's latest checkpoint."""
+        ...
+
+    async def prune_thread(self, thread_id: str) -> bool:
+        """Keep only the latest state; False if the thread is unknown or a run of it is active."""
+        ...
+
+    async def thread_usage(self, thread_id: str) -> ThreadUsage: ...
+
+    async def thread_ttl(self, thread_id: str) -> StoredTtl | None: ...
+
+    async def expire_threads(self) -> Expired:
+        """One bounded step: delete or prune some of the threads whose time is over.
+
+        A thread with an active run is left until that has ended.
         """
         ...
 

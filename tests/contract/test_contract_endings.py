@@ -254,7 +254,7 @@ async def test_recovery_puts_running_runs_back_and_no_others(storage: Storage) -
     assert (await storage.recover(max_attempts=3)).requeued == []
 
 
-async def test_recovery_gives_up_after_too_many_starts(storage: Storage) -> None:
+async def test_recovery_gives_up_after_too_many_deaths_of_the_server(storage: Storage) -> None:
     run_id = await running(storage)
     waiting = await pending(storage)
     await storage.recover(max_attempts=2)
@@ -269,6 +269,15 @@ async def test_recovery_gives_up_after_too_many_starts(storage: Storage) -> None
     run = await storage.claim_next(T)
     assert run is not None
     assert run.run_id == waiting
+
+
+async def test_starts_that_a_shutdown_ended_are_not_held_against_a_run(storage: Storage) -> None:
+    run_id = await running(storage)
+    for _ in range(3):
+        await storage.requeue_run(run_id, cause=Cause.SHUTDOWN)
+        await storage.claim_next(T)
+    recovered = await storage.recover(max_attempts=2)
+    assert (recovered.requeued, recovered.failed) == ([run_id], [])
 
 
 async def test_recovery_takes_a_temporary_thread_along_with_the_run_it_gives_up(

@@ -205,10 +205,12 @@ class Model:
         for thread in self.threads.values():
             thread.deleting = False
         for run in self.running():
-            if run.attempt < self.max_attempts:
+            deaths = 1 + sum(cause == "recovery" for _, _, cause, _ in run.journal)
+            if deaths < self.max_attempts:
                 run.move("pending", "recovery", "the server stopped while it was running")
                 continue
-            run.move("error", "recovery", f"started {run.attempt} times")
+            times = "once" if deaths == 1 else f"{deaths} times"
+            run.move("error", "recovery", f"the server died {times}")
             thread = self.threads[run.thread_id]
             thread.error, thread.rest = "RunGivenUp", "error"
             if run.temporary:

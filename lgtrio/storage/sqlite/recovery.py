@@ -34,18 +34,24 @@ def _running(tx: Tx) -> list[str]:
 def _put_right(tx: Tx, run_id: str, max_attempts: int) -> RunStatus:
     run = runs.get_run(tx.connection, run_id)
     assert run is not None, run_id
-    if run.attempt < max_attempts:
+    deaths = _times_put_right(tx, run_id) + 1
+    if deaths < max_attempts:
         actor = "the server stopped while it was running"
         return runs.move(tx, run, RunStatus.PENDING, cause=Cause.RECOVERY, actor=actor).status
-    actor = f"started {run.attempt} times"
-    runs.move(tx, run, RunStatus.ERROR, cause=Cause.RECOVERY, actor=actor)
-    threads.leave_outcome(tx, run.thread_id, _given_up(run.attempt))
+    times = "once" if deaths == 1 else f"{deaths} times"
+    message = f"The server died {times} while this run was running, and it was given up."
+    runs.move(tx, run, RunStatus.ERROR, cause=Cause.RECOVERY, actor=f"the server died {times}")
+    threads.leave_outcome(tx, run.thread_id, _given_up(message))
     return RunStatus.ERROR
 
 
-def _given_up(attempts: int) -> ThreadOutcome:
-    times = "once" if attempts == 1 else f"{attempts} times"
-    message = f"The run was started {times}, and each time the server stopped before it ended."
+def _times_put_right(tx: Tx, run_id: str) -> int:
+    """Starts that ended in good order, with a shutdown, are not held against a run."""
+    row = tx.one("SELECT count(*) FROM journal WHERE run_id = ? AND cause = 'recovery'", (run_id,))
+    return 0 if row is None else int(row[0])
+
+
+def _given_up(message: str) -> ThreadOutcome:
     error = orjson.dumps({"error": GIVEN_UP, "message": message})
     return ThreadOutcome(rest_status=ThreadStatus.ERROR, values=None, error=error)
 
