@@ -70,6 +70,21 @@ class OnConflict(StrEnum):
     DO_NOTHING = "do_nothing"
 
 
+class KeepStrategy(StrEnum):
+    """What becomes of a thread that is pruned, or whose time to live is over."""
+
+    DELETE = "delete"
+    KEEP_LATEST = "keep_latest"
+
+
+class ThreadSort(StrEnum):
+    THREAD_ID = "thread_id"
+    STATUS = "status"
+    CREATED_AT = "created_at"
+    UPDATED_AT = "updated_at"
+    STATE_UPDATED_AT = "state_updated_at"
+
+
 class Durability(StrEnum):
     SYNC = "sync"
     ASYNC = "async"

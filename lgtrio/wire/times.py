@@ -22,3 +22,14 @@ def in_seconds_iso(seconds: float) -> str:
         OverflowError: that time is beyond the calendar.
     """
     return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="microseconds")
+
+
+def later_iso(at: str, seconds: float) -> str:
+    """The time `seconds` after `at`.
+
+    Raises:
+        OverflowError: that time is beyond the calendar.
+    """
+    return (datetime.fromisoformat(at) + timedelta(seconds=seconds)).isoformat(
+        timespec="microseconds"
+    )
