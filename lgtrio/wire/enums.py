@@ -77,6 +77,11 @@ class KeepStrategy(StrEnum):
     KEEP_LATEST = "keep_latest"
 
 
+class SortOrder(StrEnum):
+    ASC = "asc"
+    DESC = "desc"
+
+
 class ThreadSort(StrEnum):
     THREAD_ID = "thread_id"
     STATUS = "status"
