@@ -11,6 +11,7 @@ from typing import Final, Literal
 from attrs import define, field
 
 from lgtrio.errors import StorageError, StorageUnavailable
+from lgtrio.storage.sqlite.metadata_index import add_contains
 
 Synchronous = Literal["off", "normal", "full", "extra"]
 
@@ -91,6 +92,7 @@ def _connect(path: str) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise StorageUnavailable(f"The database {path} cannot be opened: {error}.") from error
     connection.execute("PRAGMA temp_store = MEMORY")
+    add_contains(connection)
     return connection
 
 
