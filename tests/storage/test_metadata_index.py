@@ -160,6 +160,27 @@ def test_the_rarest_condition_leads(things: sqlite3.Connection) -> None:
     assert looked_at == 1
 
 
+def test_a_change_costs_the_same_however_much_is_stored(things: sqlite3.Connection) -> None:
+    def steps(thing_id: str) -> int:
+        ticks = 0
+
+        def tick() -> None:
+            nonlocal ticks
+            ticks += 1
+
+        things.set_progress_handler(tick, 20)
+        _put(things, thing_id, {"a": 1})
+        _put(things, thing_id, {"a": 2, "b": "x"})
+        things.execute("DELETE FROM things WHERE thing_id = ?", (thing_id,))
+        things.set_progress_handler(None, 0)
+        return ticks
+
+    few = steps("new")
+    for number in range(500):
+        _put(things, str(number), {"a": number % 5, "b": "x", "number": number})
+    assert 0 < few <= steps("new") <= 1.2 * few
+
+
 def test_pages_of_more_than_can_be_counted(
     things: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,7 @@ class MetadataIndex:
     def statements(self) -> Sequence[str]:
         """What makes the index, for a migration; rows that exist already are put into it."""
         new, old = _entries(f"new.{self.column}"), _entries(f"old.{self.column}")
+        # A compound select must not stand behind IN itself: SQLite would walk the whole index.
         remove = f"DELETE FROM {self.name} WHERE owner = old.{self.owner} AND (key, value) IN"
         # OR IGNORE: two keys may be one for SQLite, which cuts them at a NUL.
         add = f"INSERT OR IGNORE INTO {self.name} (owner, key, value) SELECT"
@@ -82,7 +83,7 @@ class MetadataIndex:
             f" {add} new.{self.owner}, key, value FROM ({new}); END",
             f"CREATE TRIGGER {self.name}_update AFTER UPDATE OF {self.column} ON {self.table}"
             f" WHEN new.{self.column} IS NOT old.{self.column} BEGIN"
-            f" {remove} ({old} EXCEPT {new});"
+            f" {remove} (SELECT key, value FROM ({old} EXCEPT {new}));"
             f" {add} new.{self.owner}, key, value FROM ({new} EXCEPT {old}); END",
             f"CREATE TRIGGER {self.name}_delete AFTER DELETE ON {self.table} BEGIN"
             f" {remove} ({old}); END",

@@ -93,7 +93,8 @@ class Search:
     def _matching(self, columns: str, lead: Sql | None) -> Sql:
         """All that match, as a select without an order."""
         checks = " AND ".join(part.check.text for part in self.parts) or "TRUE"
-        source, parameters = self.table, []
+        source = self.table
+        parameters: list[Any] = []
         if lead is not None:  # CROSS JOIN: the left side leads
             source = f"({lead.text}) AS lead CROSS JOIN {self.table}"
             checks = f"{self.table}.{self.owner} = lead.owner AND {checks}"
