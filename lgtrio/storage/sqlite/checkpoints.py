@@ -35,6 +35,14 @@ def delete_thread_rows(connection: sqlite3.Connection, thread_id: str) -> None:
         connection.execute(f"DELETE FROM {table} WHERE thread_id = ?", (thread_id,))
 
 
+def move_thread_rows(connection: sqlite3.Connection, source: str, target: str) -> None:
+    """Give the history of one thread to another, which has none."""
+    for table in _TABLES:
+        connection.execute(
+            f"UPDATE {table} SET thread_id = ? WHERE thread_id = ?", (target, source)
+        )
+
+
 def delete_run_rows(connection: sqlite3.Connection, run_ids: Sequence[str]) -> None:
     """Remove what these runs stored: checkpoints with everything on them, and their writes on
     checkpoints of other runs. Afterwards the history is as if they had never been; values that

@@ -18,6 +18,7 @@ from lgtrio.storage.interface import (
 )
 from lgtrio.storage.sqlite import runs, threads
 from lgtrio.storage.sqlite.marks import mark, unmark
+from lgtrio.storage.sqlite.thread_ttl import give_ttl
 from lgtrio.storage.sqlite.threads import ThreadHead
 from lgtrio.storage.sqlite.transaction import Tx
 from lgtrio.wire.enums import RunStatus
@@ -34,7 +35,7 @@ def create_run(
     claim: bool,
     actor: str | None,
 ) -> CreatedRun:
-    head = _head(tx, new.thread_id, thread)
+    head = _head(tx, new, thread)
     active = threads.active_runs(tx.connection, new.thread_id) if head.busy else []
     decision = decide(active, new.multitask_strategy)
     if decision.rejected:
@@ -73,17 +74,19 @@ def claim_next(tx: Tx, thread_id: str, *, only: str | None) -> RunRecord | None:
     return runs.move(tx, run.record, RunStatus.RUNNING, cause=Cause.SCHEDULER, before=before)
 
 
-def _head(tx: Tx, thread_id: str, thread: NewThread | None) -> ThreadHead:
+def _head(tx: Tx, new: NewRun, thread: NewThread | None) -> ThreadHead:
     """The thread's, or that of the one to be made.
 
     Raises:
         NotFound: there is none, and none is to be made.
     """
-    head = threads.find_head(tx, thread_id)
+    head = threads.find_head(tx, new.thread_id)
     if head is not None:
         return head
     if thread is None:
         raise NotFound(NO_THREAD)
+    if not new.temporary:
+        give_ttl(tx, thread)
     return ThreadHead(metadata=thread.metadata)
 
 

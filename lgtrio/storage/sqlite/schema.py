@@ -21,6 +21,9 @@ from typing import Final
 
 from attrs import frozen
 
+from lgtrio.storage.sqlite.thread_search import METADATA_INDEX
+from lgtrio.storage.sqlite.thread_values import VALUES_INDEX, searchable
+
 
 @frozen
 class Migration:
@@ -241,6 +244,31 @@ _STORE: Final = (
     "CREATE INDEX store_items_by_expiry ON store_items (expires_at) WHERE expires_at IS NOT NULL",
 )
 
+_THREAD_TTL: Final = (
+    """
+    CREATE TABLE thread_ttl (
+        thread_id TEXT NOT NULL PRIMARY KEY,
+        minutes REAL NOT NULL,
+        strategy TEXT NOT NULL CHECK (strategy IN ('delete', 'keep_latest')),
+        due_at TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX thread_ttl_by_time ON thread_ttl (due_at)",
+    """
+    CREATE TRIGGER thread_ttl_deleted AFTER DELETE ON threads BEGIN
+        DELETE FROM thread_ttl WHERE thread_id = old.thread_id;
+    END
+    """,
+)
+
+_THREAD_SEARCH: Final = (
+    "ALTER TABLE thread_values ADD COLUMN searchable TEXT NOT NULL DEFAULT '{}'",
+    f"UPDATE thread_values SET searchable = {searchable('value')}",
+    *VALUES_INDEX.statements(),
+    *METADATA_INDEX.statements(),
+)
+
 MIGRATIONS: Final[Sequence[Migration]] = (
     Migration("records, checkpoints, store", (*_RECORDS, *_CHECKPOINTS, *_DELETES, *_STORE)),
+    Migration("time to live and search of threads", (*_THREAD_TTL, *_THREAD_SEARCH)),
 )

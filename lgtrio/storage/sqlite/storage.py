@@ -24,7 +24,9 @@ from lgtrio.storage.interface import (
     Claimable,
     CreatedRun,
     Decide,
+    Expired,
     FinishedRun,
+    FoundThreads,
     Frame,
     JournalLine,
     JournalSpan,
@@ -34,16 +36,25 @@ from lgtrio.storage.interface import (
     NewThread,
     Recovered,
     RunRecord,
+    StoredTtl,
+    ThreadFilter,
+    ThreadOrder,
     ThreadOutcome,
     ThreadRecord,
+    ThreadTtl,
+    ThreadUsage,
 )
 from lgtrio.storage.sqlite import (
     assistants,
     endings,
+    expiry,
     journal,
     lane,
     recovery,
     runs,
+    thread_search,
+    thread_states,
+    thread_ttl,
     threads,
 )
 from lgtrio.storage.sqlite.changes import Changes
@@ -75,6 +86,7 @@ async def open_sqlite(
     faults: Faults | None = None,
     max_frames_per_run: int = 10_000,
     journal_lines: int = 1_000_000,
+    default_ttl: ThreadTtl | None = None,
     now: Callable[[], str] = now_iso,
     monotonic: Callable[[], float] = trio.current_time,
 ) -> AsyncIterator[SqliteStorage]:
@@ -88,6 +100,7 @@ async def open_sqlite(
         faults: called at the points that `faults` lists.
         max_frames_per_run: stream frames kept of a resumable run; the oldest go first.
         journal_lines: about how many lines of the journal are kept; the oldest go first.
+        default_ttl: of threads that are made without one of their own; None keeps them.
         now: wall clock, as an ISO time.
         monotonic: seconds, for the journal.
 
@@ -109,7 +122,7 @@ async def open_sqlite(
         )
         try:
             await migrate(engine)
-            limits = Limits(max_frames_per_run, journal_lines)
+            limits = Limits(max_frames_per_run, journal_lines, default_ttl)
             yield SqliteStorage(engine, lock, limits, changes, now=now, monotonic=monotonic)
         finally:
             with trio.move_on_after(_CLOSE_SECONDS, shield=True) as closing:
@@ -161,8 +174,10 @@ class SqliteStorage:
     async def get_thread(self, thread_id: str) -> ThreadRecord | None:
         return await self._read(threads.get_thread, thread_id)
 
-    async def patch_thread(self, thread_id: str, metadata: Json) -> ThreadRecord | None:
-        return await self._write(threads.patch_thread, thread_id, metadata)
+    async def patch_thread(
+        self, thread_id: str, metadata: Json, *, ttl: ThreadTtl | None = None
+    ) -> ThreadRecord | None:
+        return await self._write(threads.patch_thread, thread_id, metadata, ttl=ttl)
 
     async def delete_thread(
         self, thread_id: str, *, actor: str | None = None
@@ -171,6 +186,55 @@ class SqliteStorage:
 
     async def set_thread_state(self, thread_id: str, outcome: ThreadOutcome) -> ThreadRecord | None:
         return await self._write(threads.set_thread_state, thread_id, outcome)
+
+    async def adopt_thread(
+        self, new: NewThread, outcome: ThreadOutcome, *, source: str, exist_ok: bool = False
+    ) -> ThreadRecord:
+        return await self._write(
+            thread_states.adopt_thread, new, outcome, source=source, exist_ok=exist_ok
+        )
+
+    async def discard_states(self, source: str) -> None:
+        await self._write(thread_states.discard_states, source)
+
+    async def copy_thread(self, thread_id: str, copy_id: str) -> ThreadRecord | None:
+        return await self._write(thread_states.copy_thread, thread_id, copy_id)
+
+    async def search_threads(
+        self,
+        wanted: ThreadFilter,
+        *,
+        order: ThreadOrder,
+        limit: int,
+        offset: int,
+        with_values: bool = True,
+    ) -> FoundThreads:
+        return await self._scan(
+            thread_search.search_threads,
+            wanted,
+            order=order,
+            limit=limit,
+            offset=offset,
+            with_values=with_values,
+        )
+
+    async def count_threads(self, wanted: ThreadFilter) -> int:
+        return await self._scan(thread_search.count_threads, wanted)
+
+    async def patch_state(self, thread_id: str, metadata: Json) -> ThreadRecord | None:
+        return await self._write(thread_states.patch_state, thread_id, metadata)
+
+    async def prune_thread(self, thread_id: str) -> bool:
+        return await self._write(thread_states.prune_thread, thread_id)
+
+    async def thread_usage(self, thread_id: str) -> ThreadUsage:
+        return await self._scan(thread_states.thread_usage, thread_id)
+
+    async def thread_ttl(self, thread_id: str) -> StoredTtl | None:
+        return await self._read(thread_ttl.thread_ttl, thread_id)
+
+    async def expire_threads(self) -> Expired:
+        return await self._write(expiry.expire_threads)
 
     # -- runs --------------------------------------------------------------------------
 

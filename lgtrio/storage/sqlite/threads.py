@@ -17,17 +17,19 @@ from lgtrio.storage.interface import (
     NewThread,
     ThreadOutcome,
     ThreadRecord,
+    ThreadTtl,
 )
 from lgtrio.storage.sqlite import journal
+from lgtrio.storage.sqlite.thread_ttl import give_ttl, write_ttl
+from lgtrio.storage.sqlite.thread_values import VALUES, store_values
 from lgtrio.storage.sqlite.transaction import Row, Tx, one
 from lgtrio.wire.enums import RunStatus, ThreadStatus
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "thread_id, created_at, updated_at, state_updated_at, CAST(metadata AS BLOB), config,"
-    " status, rest_status,"
-    " (SELECT value FROM thread_values WHERE thread_values.thread_id = threads.thread_id),"
-    " interrupts, error"
+    f" status, rest_status, {VALUES}, interrupts, error"
 )
+"""What `record` takes."""
 _INSERT: Final = (
     "INSERT INTO threads (thread_id, created_at, updated_at, state_updated_at, metadata,"
     " config, status, rest_status, interrupts)"
@@ -51,25 +53,30 @@ class ThreadHead:
 
 def create_thread(tx: Tx, new: NewThread, *, exist_ok: bool) -> ThreadRecord:
     values = (new.thread_id, tx.at, new.metadata, b"{}", ThreadStatus.IDLE)
-    row = tx.one(f"{_INSERT} ON CONFLICT DO NOTHING RETURNING {_COLUMNS}", values)
+    row = tx.one(f"{_INSERT} ON CONFLICT DO NOTHING RETURNING {COLUMNS}", values)
     if row is not None:
-        return _record(row)
+        give_ttl(tx, new)
+        return record(row)
     if not exist_ok:
         raise AlreadyExists(f"Thread with ID {new.thread_id} already exists")
     return _existing(tx, new.thread_id)
 
 
 def get_thread(connection: sqlite3.Connection, thread_id: str) -> ThreadRecord | None:
-    row = one(connection, f"SELECT {_COLUMNS} FROM threads WHERE thread_id = ?", (thread_id,))
-    return None if row is None else _record(row)
+    row = one(connection, f"SELECT {COLUMNS} FROM threads WHERE thread_id = ?", (thread_id,))
+    return None if row is None else record(row)
 
 
-def patch_thread(tx: Tx, thread_id: str, metadata: Json) -> ThreadRecord | None:
+def patch_thread(
+    tx: Tx, thread_id: str, metadata: Json, *, ttl: ThreadTtl | None
+) -> ThreadRecord | None:
     head = find_head(tx, thread_id)
     if head is None:
         return None
     merged = orjson.dumps({**orjson.loads(head.metadata), **orjson.loads(metadata)})
     write_head(tx, thread_id, evolve(head, metadata=merged))
+    if ttl is not None:
+        write_ttl(tx, thread_id, ttl)
     return _existing(tx, thread_id)
 
 
@@ -130,25 +137,14 @@ def occupy(tx: Tx, thread_id: str, head: ThreadHead) -> None:
 
 def leave_outcome(tx: Tx, thread_id: str, outcome: ThreadOutcome) -> ThreadRecord | None:
     """Write what a run or a state update leaves, and settle the status."""
-    new_values = outcome.values is not None and _store_values(tx, thread_id, outcome.values)
+    new_values = outcome.values is not None and store_values(tx, thread_id, outcome.values)
     row = tx.one(
         "UPDATE threads SET updated_at = ?2, state_updated_at = iif(?3, ?2, state_updated_at),"
         " rest_status = ?4, interrupts = ?5, error = ?6,"
-        f" status = iif({_HAS_ACTIVE}, 'busy', ?4) WHERE thread_id = ?1 RETURNING {_COLUMNS}",
+        f" status = iif({_HAS_ACTIVE}, 'busy', ?4) WHERE thread_id = ?1 RETURNING {COLUMNS}",
         (thread_id, tx.at, new_values, outcome.rest_status, outcome.interrupts, outcome.error),
     )
-    return None if row is None else _record(row)
-
-
-def _store_values(tx: Tx, thread_id: str, values: Json) -> bool:
-    """Whether they are others than before."""
-    changed = tx.execute(
-        "INSERT INTO thread_values (thread_id, value) VALUES (?, ?)"
-        " ON CONFLICT (thread_id) DO UPDATE SET value = excluded.value"
-        " WHERE value IS NOT excluded.value",
-        (thread_id, values),
-    )
-    return changed > 0
+    return None if row is None else record(row)
 
 
 def settle(tx: Tx, thread_id: str) -> ThreadRecord | None:
@@ -156,10 +152,10 @@ def settle(tx: Tx, thread_id: str) -> ThreadRecord | None:
     row = tx.one(
         "UPDATE threads SET updated_at = ?2,"
         f" status = iif({_HAS_ACTIVE}, 'busy', rest_status) WHERE thread_id = ?1"
-        f" RETURNING {_COLUMNS}",
+        f" RETURNING {COLUMNS}",
         (thread_id, tx.at),
     )
-    return None if row is None else _record(row)
+    return None if row is None else record(row)
 
 
 def remove(tx: Tx, thread_id: str, *, cause: Cause, actor: str | None) -> None:
@@ -179,7 +175,7 @@ def _existing(tx: Tx, thread_id: str) -> ThreadRecord:
     return record
 
 
-def _record(row: Row) -> ThreadRecord:
+def record(row: Row) -> ThreadRecord:
     thread_id, created_at, updated_at, state_updated_at, metadata, config, *others = row
     status, rest_status, values, interrupts, error = others
     return ThreadRecord(

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import frozen
 
+from lgtrio.storage.interface import ThreadTtl
 from lgtrio.storage.sqlite.changes import Changes
 
 Row = tuple[Any, ...]
@@ -18,6 +19,8 @@ class Limits:
 
     frames_per_run: int = 10_000
     journal_lines: int = 1_000_000
+    thread_ttl: ThreadTtl | None = None
+    """Of threads that are made without one of their own."""
 
 
 @frozen
