@@ -185,6 +185,7 @@ def test_pages_of_more_than_can_be_counted(
     things: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(searching, "MAX_TOTAL", 5)
+    monkeypatch.setattr(searching, "_COUNTED", (2, 6))
     for number in range(8):
         _put(things, str(number), {"common": 1, "half": number % 2})
     pages = [

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
 from lgtrio.storage.interface import MAX_TOTAL
+
+_COUNTED: Final = (100, 1000, MAX_TOTAL + 1)
+"""How far candidates are counted, in turns, until those of one part have an end."""
 
 
 @frozen
@@ -79,16 +82,17 @@ class Search:
         return Found(owners, more, total)
 
     def _lead(self, connection: sqlite3.Connection) -> tuple[Sql | None, int]:
-        """The select with the fewest candidates, and how many these are, or more."""
-        counted = [
-            (_number(connection, find, limit=MAX_TOTAL + 1), find)
-            for part in self.parts
-            for find in part.finds
-        ]
-        if not counted:
-            return None, MAX_TOTAL + 1
-        candidates, lead = min(counted, key=lambda each: each[0])
-        return lead, candidates
+        """The select with the fewest candidates, and how many these are, or more.
+
+        None of them is counted further than ten times as many as the fewest has.
+        """
+        finds = [find for part in self.parts for find in part.finds]
+        for limit in _COUNTED if finds else ():
+            counted = [(_number(connection, find, limit=limit), find) for find in finds]
+            candidates, lead = min(counted, key=lambda each: each[0])
+            if candidates < limit or limit == _COUNTED[-1]:
+                return lead, candidates
+        return None, _COUNTED[-1]
 
     def _matching(self, columns: str, lead: Sql | None) -> Sql:
         """All that match, as a select without an order."""
