@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any, TypedDict
 
 from langgraph.config import get_stream_writer
@@ -29,6 +30,27 @@ async def emit_chunks(_state: Count) -> Count:
     return {"n": CHUNKS}
 
 
+class Naps(TypedDict, total=False):
+    naps: int
+    seconds: float
+    """Of one nap."""
+
+
+async def nap(state: Naps) -> Naps:
+    """Sleep some times, and say so after each with the time on `time.perf_counter`."""
+    write = get_stream_writer()
+    for index in range(state.get("naps", 1)):
+        await asyncio.sleep(state["seconds"])
+        write({"nap": index, "at": time.perf_counter()})
+    return {}
+
+
+def sync_nap(state: Naps) -> Naps:
+    for _ in range(state.get("naps", 1)):
+        time.sleep(state["seconds"])
+    return {}
+
+
 def _chain(length: int) -> Any:
     builder = StateGraph(Count)
     names = [f"step{index}" for index in range(length)]
@@ -44,8 +66,20 @@ def _chunks() -> Any:
     return builder
 
 
+def _naps(node: Any) -> Any:
+    """Two steps, so that there is something to keep when the second one is cancelled."""
+    builder = StateGraph(Naps)
+    builder.add_node("begin", lambda _state: {})
+    builder.add_node("nap", node)
+    builder.add_edge(START, "begin")
+    builder.add_edge("begin", "nap")
+    return builder
+
+
 # Left to be compiled: the server compiles them with its saver, the floor with its own.
 one_step = _chain(1)
 ten_steps = _chain(10)
 chunks = _chunks()
+naps = _naps(nap)
+sync_naps = _naps(sync_nap)
 BUILDERS = {"one_step": one_step, "ten_steps": ten_steps, "chunks": chunks}

@@ -54,7 +54,7 @@ async def found_in(lab: Lab) -> Finding:
     state = await lab.state()
     facts = {
         **statuses,
-        "thread": await lab.thread_status(),
+        "thread": await lab.thread_status_at_rest(),
         "trail": trail(state, lab.runs) if state else "gone",
         "next": " ".join(state["next"]) or "-" if state else "gone",
         "checkpoints": owners(await lab.history(), lab.runs),
@@ -75,7 +75,9 @@ def trail(state: Mapping[str, Any], runs: Iterable[Run]) -> str:
 def owners(history: Iterable[Mapping[str, Any]], runs: Iterable[Run]) -> str:
     """How many checkpoints each run has left: `r1×2 r2×5`."""
     labels = {run.run_id: run.label for run in runs}
-    found = Counter(labels.get((each.get("metadata") or {}).get("run_id"), "?") for each in history)
+    found = Counter(
+        labels.get(str((each.get("metadata") or {}).get("run_id")), "?") for each in history
+    )
     return " ".join(f"{label}×{found[label]}" for label in sorted(found)) or "-"
 
 
@@ -91,13 +93,19 @@ def overlaps(runs: Sequence[Run]) -> str:
 
 
 def late_work(runs: Iterable[Run]) -> str:
-    """Runs that still worked when a client had seen them ended."""
+    """Runs that still worked when a client had seen them ended, and for how long: `r1 < 100 ms`."""
     late = [
-        run.label
+        f"{run.label} {_rough(run.signs[-1].at - run.ended_at)}"
         for run in runs
         if run.ended_at is not None and run.signs and run.signs[-1].at > run.ended_at
     ]
     return " ".join(late) or "none"
+
+
+def _rough(seconds: float) -> str:
+    """A time that is the same word for every play of a scenario."""
+    bounds = {0.01: "< 10 ms", 0.1: "< 100 ms", 1.0: "< 1 s"}
+    return next((word for bound, word in bounds.items() if seconds < bound), "> 1 s")
 
 
 def timing(run: Run) -> Timing:

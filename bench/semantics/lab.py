@@ -20,6 +20,7 @@ SHORT = {"work": {"ticks": 40, "seconds": 0.005}}
 """A fifth of a second of work in the middle node."""
 LONG = {"work": {"ticks": 200, "seconds": 0.005}}
 """A second of it: something to cancel."""
+_REST_SECONDS = 2
 
 
 class Refused(Exception):
@@ -63,6 +64,13 @@ class Lab:
     async def thread_status(self) -> str:
         row = await self.thread()
         return str(row["status"]) if row else "gone"
+
+    async def thread_status_at_rest(self) -> str:
+        """The thread's status when no run is active; a server may take some time to tell."""
+        end = time.perf_counter() + _REST_SECONDS
+        while (status := await self.thread_status()) == "busy" and time.perf_counter() < end:
+            await asyncio.sleep(0.02)
+        return status
 
     async def state(self) -> dict[str, Any] | None:
         return await self._get(f"/threads/{self.thread_id}/state")

@@ -71,7 +71,7 @@ def _installed_langgraph() -> Path:
     if not executable.exists():
         print(f"Installing langgraph-cli[inmem] into {folder} (once) …", file=sys.stderr)
         venv.create(folder, with_pip=True, clear=True)
-        install = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
+        install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
         subprocess.run([*install, "langgraph-cli[inmem]"], check=True)
     return executable
 
