@@ -19,7 +19,7 @@ import trio
 from attrs import define, field
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework, ConnectionState
@@ -50,9 +50,13 @@ class _Connection(TCPServer):
     - It also closes, or begins to count its idle time, when told to by a request that is being
       cancelled: Hypercorn reports the end of an answer as a disconnect first, and would then
       never get round to it.
+    - It does not wait for the next request of a client that has closed its side: Hypercorn would
+      keep the socket until the idle time is over.
     """
 
     outbox: Outbox
+    _all_read: bool = False
+    """The client has closed its side."""
 
     async def protocol_send(self, event: Event) -> None:
         if isinstance(event, RawData):
@@ -61,8 +65,15 @@ class _Connection(TCPServer):
         if isinstance(event, Closed):
             with trio.move_on_after(PATIENCE, shield=True):
                 await self.outbox.flush()
+        if isinstance(event, Updated) and event.idle and self._all_read:
+            return
         with trio.move_on_after(_LINGER_SECONDS, shield=True):
             await super().protocol_send(event)
+
+    async def _read_data(self) -> None:
+        await super()._read_data()
+        self._all_read = True
+        await self.idle_task.stop()
 
     async def send_out(self) -> None:
         """Task: send what is put into the outbox; ends when the client is gone."""

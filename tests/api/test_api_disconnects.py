@@ -149,3 +149,16 @@ async def test_a_reader_that_stalls_slows_nobody(api: Live) -> None:
         assert len(await reading.aread()) > 30_000_000
     assert await api.ended(run["run_id"]) == "success"
     vanish(stalled)
+
+
+@pytest.mark.parametrize("requests", [0, 1, 3])
+async def test_a_connection_that_is_not_used_any_more_is_not_kept(api: Live, requests: int) -> None:
+    """Its client has closed its side after the last answer; no idle time is waited for."""
+    stream = await api.connect()
+    for _ in range(requests):
+        await stream.send_all(b"GET /ok HTTP/1.1\r\nhost: a\r\n\r\n")
+        await read_until(stream, b"}")
+    await stream.send_eof()
+    with trio.fail_after(5):
+        assert await stream.receive_some() == b""
+        await until_closed(api)
