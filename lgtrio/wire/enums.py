@@ -82,6 +82,14 @@ class SortOrder(StrEnum):
     DESC = "desc"
 
 
+class AssistantSort(StrEnum):
+    ASSISTANT_ID = "assistant_id"
+    GRAPH_ID = "graph_id"
+    NAME = "name"
+    CREATED_AT = "created_at"
+    UPDATED_AT = "updated_at"
+
+
 class ThreadSort(StrEnum):
     THREAD_ID = "thread_id"
     STATUS = "status"

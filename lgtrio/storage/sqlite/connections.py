@@ -11,6 +11,7 @@ from typing import Final, Literal
 from attrs import define, field
 
 from lgtrio.errors import StorageError, StorageUnavailable
+from lgtrio.storage.sqlite.item_filter import add_item_matches
 from lgtrio.storage.sqlite.metadata_index import add_contains
 
 Synchronous = Literal["off", "normal", "full", "extra"]
@@ -93,6 +94,9 @@ def _connect(path: str) -> sqlite3.Connection:
         raise StorageUnavailable(f"The database {path} cannot be opened: {error}.") from error
     connection.execute("PRAGMA temp_store = MEMORY")
     add_contains(connection)
+    add_item_matches(connection)
+    # SQLite's own lower() knows ASCII only.
+    connection.create_function("casefold", 1, str.casefold, deterministic=True)
     return connection
 
 

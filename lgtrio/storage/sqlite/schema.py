@@ -21,7 +21,9 @@ from typing import Final
 
 from attrs import frozen
 
-from lgtrio.storage.sqlite.thread_search import METADATA_INDEX
+from lgtrio.storage.sqlite.items import ITEM_VALUES
+
+from lgtrio.storage.sqlite import assistant_search, thread_search
 from lgtrio.storage.sqlite.thread_values import VALUES_INDEX, searchable
 
 
@@ -231,6 +233,7 @@ _DELETES: Final = (
 _STORE: Final = (
     """
     CREATE TABLE store_items (
+        id INTEGER PRIMARY KEY,
         namespace TEXT NOT NULL,
         key TEXT NOT NULL,
         value TEXT NOT NULL,
@@ -238,10 +241,18 @@ _STORE: Final = (
         updated_at TEXT NOT NULL,
         expires_at TEXT,
         ttl_minutes REAL,
-        PRIMARY KEY (namespace, key)
-    )
+        UNIQUE (namespace, key)
+    ) STRICT
     """,
     "CREATE INDEX store_items_by_expiry ON store_items (expires_at) WHERE expires_at IS NOT NULL",
+    *ITEM_VALUES.statements(),
+    "CREATE TABLE store_vectors (item INTEGER NOT NULL, embedding BLOB NOT NULL) STRICT",
+    "CREATE INDEX store_vectors_by_item ON store_vectors (item)",
+    """
+    CREATE TRIGGER store_item_deleted AFTER DELETE ON store_items BEGIN
+        DELETE FROM store_vectors WHERE item = old.id;
+    END
+    """,
 )
 
 _THREAD_TTL: Final = (
@@ -265,10 +276,22 @@ _THREAD_SEARCH: Final = (
     "ALTER TABLE thread_values ADD COLUMN searchable TEXT NOT NULL DEFAULT '{}'",
     f"UPDATE thread_values SET searchable = {searchable('value')}",
     *VALUES_INDEX.statements(),
-    *METADATA_INDEX.statements(),
+    *thread_search.METADATA_INDEX.statements(),
+)
+
+_ASSISTANT_SEARCH: Final = (
+    *assistant_search.METADATA_INDEX.statements(),
+    "CREATE INDEX assistants_by_creation ON assistants (created_at)",
+    "CREATE INDEX assistants_by_change ON assistants (updated_at)",
+    """
+    CREATE TRIGGER assistant_deleted AFTER DELETE ON assistants BEGIN
+        DELETE FROM assistant_versions WHERE assistant_id = old.assistant_id;
+    END
+    """,
 )
 
 MIGRATIONS: Final[Sequence[Migration]] = (
     Migration("records, checkpoints, store", (*_RECORDS, *_CHECKPOINTS, *_DELETES, *_STORE)),
     Migration("time to live and search of threads", (*_THREAD_TTL, *_THREAD_SEARCH)),
+    Migration("search of assistants", _ASSISTANT_SEARCH),
 )

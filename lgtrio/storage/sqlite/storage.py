@@ -8,7 +8,7 @@ one, as plain functions of a transaction or a connection.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Concatenate, Final, ParamSpec, TypeVar
@@ -19,6 +19,9 @@ from attrs import field, frozen
 
 from lgtrio.storage.interface import (
     WHOLE_JOURNAL,
+    AssistantChange,
+    AssistantFilter,
+    AssistantOrder,
     AssistantRecord,
     Cause,
     Claimable,
@@ -26,6 +29,7 @@ from lgtrio.storage.interface import (
     Decide,
     Expired,
     FinishedRun,
+    FoundAssistants,
     FoundThreads,
     Frame,
     JournalLine,
@@ -45,6 +49,7 @@ from lgtrio.storage.interface import (
     ThreadUsage,
 )
 from lgtrio.storage.sqlite import (
+    assistant_search,
     assistants,
     endings,
     expiry,
@@ -163,8 +168,47 @@ class SqliteStorage:
     async def ensure_assistant(self, assistant: AssistantRecord) -> None:
         await self._write(assistants.ensure_assistant, assistant)
 
+    async def create_assistant(
+        self, new: AssistantRecord, *, exist_ok: bool = False
+    ) -> AssistantRecord:
+        return await self._write(assistants.create_assistant, new, exist_ok=exist_ok)
+
     async def get_assistant(self, assistant_id: str) -> AssistantRecord | None:
         return await self._read(assistants.get_assistant, assistant_id)
+
+    async def update_assistant(
+        self, assistant_id: str, change: AssistantChange
+    ) -> AssistantRecord | None:
+        return await self._write(assistants.update_assistant, assistant_id, change)
+
+    async def set_assistant_version(
+        self, assistant_id: str, version: int
+    ) -> AssistantRecord | None:
+        return await self._write(assistants.set_assistant_version, assistant_id, version)
+
+    async def delete_assistant(self, assistant_id: str) -> bool:
+        return await self._write(assistants.delete_assistant, assistant_id)
+
+    async def search_assistants(
+        self, wanted: AssistantFilter, *, order: AssistantOrder, limit: int, offset: int
+    ) -> FoundAssistants:
+        return await self._scan(
+            assistant_search.search_assistants, wanted, order=order, limit=limit, offset=offset
+        )
+
+    async def count_assistants(self, wanted: AssistantFilter) -> int:
+        return await self._scan(assistant_search.count_assistants, wanted)
+
+    async def assistant_versions(
+        self, assistant_id: str, *, metadata: Mapping[str, object], limit: int, offset: int
+    ) -> Sequence[AssistantRecord]:
+        return await self._scan(
+            assistant_search.assistant_versions,
+            assistant_id,
+            metadata=metadata,
+            limit=limit,
+            offset=offset,
+        )
 
     # -- threads -----------------------------------------------------------------------
 
