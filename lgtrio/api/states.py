@@ -12,15 +12,17 @@ from quart.wrappers import Response
 from lgtrio.api.answers import json_answer
 from lgtrio.api.asking import body_of, query, thread_of
 from lgtrio.api.services import Services
-from lgtrio.api.threads import existing_thread, unknown_thread
-from lgtrio.errors import BadRequest, InvalidRequest, NotFound, StorageUnavailable
+from lgtrio.api.state_writing import at_rest, graph_for_states
+from lgtrio.api.threads import answer_patched, existing_thread, unknown_thread
+from lgtrio.errors import InvalidRequest, NotFound, StorageUnavailable
 from lgtrio.runs.executor import StateUpdated
-from lgtrio.storage.interface import Json, ThreadOutcome, ThreadRecord
-from lgtrio.wire.enums import ThreadStatus
+from lgtrio.storage.interface import Json, ThreadRecord
+from lgtrio.wire.converter import encode
 from lgtrio.wire.states import (
     EMPTY_STATE,
     HistoryQuery,
     StateAtCheckpoint,
+    StatePatch,
     StateUpdate,
     render_updated,
     select_from_history,
@@ -119,12 +121,7 @@ class StateRoutes:
         body = await body_of(StateUpdate)
         body.check_values()
         thread = await existing_thread(self.services.storage, thread_id)
-        graph_id = _graph_of(thread)
-        if graph_id is None:
-            raise BadRequest(
-                f"Thread '{thread_id}' has no assigned graph ID. Run a graph on it first, or"
-                " create it with a `graph_id` in its metadata."
-            )
+        graph_id = graph_for_states(loads(thread.metadata), thread_id)
         with trio.move_on_after(_UPDATE_SECONDS, shield=True):
             updated = await self._update(thread_id, graph_id, body)
             return json_answer(render_updated(updated.config))
@@ -140,21 +137,19 @@ class StateRoutes:
                 checkpoint=body.base(),
                 metadata=body.metadata,
             )
-            if await self.services.storage.set_thread_state(thread_id, _at_rest(updated)) is None:
+            if await self.services.storage.set_thread_state(thread_id, at_rest(updated)) is None:
                 raise unknown_thread(thread_id)
         return updated
+
+    async def patch(self, thread_id: str) -> Response:
+        thread_id = thread_of(thread_id)
+        body = await body_of(StatePatch)
+        body.check()
+        patched = await self.services.storage.patch_state(thread_id, encode(body.metadata))
+        return answer_patched(thread_id, patched)
 
 
 def _graph_of(thread: ThreadRecord) -> str | None:
     """The graph that ran on the thread last, or that it was made for."""
     graph_id = loads(thread.metadata).get("graph_id")
     return graph_id if isinstance(graph_id, str) else None
-
-
-def _at_rest(updated: StateUpdated) -> ThreadOutcome:
-    halted = bool(updated.next) or updated.interrupts != b"{}"
-    return ThreadOutcome(
-        rest_status=ThreadStatus.INTERRUPTED if halted else ThreadStatus.IDLE,
-        values=updated.values,
-        interrupts=updated.interrupts,
-    )

@@ -17,8 +17,9 @@ from lgtrio.api.system import SystemRoutes
 from lgtrio.api.threads import ThreadRoutes
 from lgtrio.wire.enums import CancelAction, RunStatus, StreamMode
 from lgtrio.wire.runs import RunCreate
-from lgtrio.wire.states import HistoryQuery, StateAtCheckpoint, StateUpdate
-from lgtrio.wire.threads import ThreadCreate, ThreadPatch
+from lgtrio.wire.states import HistoryQuery, StateAtCheckpoint, StatePatch, StateUpdate
+from lgtrio.wire.thread_search import ThreadCount, ThreadSearch
+from lgtrio.wire.threads import ThreadCreate, ThreadPatch, ThreadPrune
 
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _SELECT: Final = Parameter("select", list[str], "Only these keys of the answer.")
@@ -85,12 +86,59 @@ def _threads(services: Services) -> Iterator[Route]:
             "The thread",
             body=ThreadCreate,
         ),
-        Route("GET", "/threads/<thread_id>", threads.get, "Get a thread", "The thread"),
+        Route(
+            "POST",
+            "/threads/search",
+            threads.search,
+            "Search threads",
+            "Threads; how many there are in all is in `X-Pagination-Total`",
+            Content.ARRAY,
+            body=ThreadSearch,
+        ),
+        Route(
+            "POST",
+            "/threads/count",
+            threads.count,
+            "Count threads",
+            "A number",
+            Content.ANY,
+            body=ThreadCount,
+        ),
+        Route(
+            "POST",
+            "/threads/prune",
+            threads.prune,
+            "Delete many threads, or all of their states but the latest",
+            "How many there were; unknown ones are passed over",
+            body=ThreadPrune,
+        ),
+        Route(
+            "GET",
+            "/threads/<thread_id>",
+            threads.get,
+            "Get a thread",
+            "The thread",
+            parameters=(Parameter("include", list[str], "`ttl`: until when it is kept."),),
+        ),
+        Route(
+            "POST",
+            "/threads/<thread_id>/copy",
+            threads.copy,
+            "Copy a thread with all its states",
+            "The new thread",
+        ),
+        Route(
+            "GET",
+            "/threads/<thread_id>/storage",
+            threads.usage,
+            "How much a thread's states take in the database",
+            "Sizes in bytes",
+        ),
         Route(
             "PATCH",
             "/threads/<thread_id>",
             threads.patch,
-            "Merge into a thread's metadata",
+            "Merge into a thread's metadata, set its time to live",
             "The thread",
             empty_status=204,
             empty_answer="With the header `Prefer: return=minimal`: done",
@@ -127,6 +175,16 @@ def _states(services: Services) -> Iterator[Route]:
             "Update the state",
             "The new checkpoint",
             body=StateUpdate,
+        ),
+        Route(
+            "PATCH",
+            "/threads/<thread_id>/state",
+            states.patch,
+            "Merge into the metadata of a thread and of its latest state",
+            "The thread",
+            empty_status=204,
+            empty_answer="With the header `Prefer: return=minimal`: done",
+            body=StatePatch,
         ),
         Route(
             "POST",

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any, Final
 
 import structlog
 import trio
 from attrs import define
 from langchain_core.runnables import RunnableConfig
+from langgraph.constants import START
 from langgraph.errors import InvalidUpdateError
+from langgraph.types import StateSnapshot, StateUpdate
 
 from lgtrio.errors import BadRequest, LgtrioError, NotFound, StorageUnavailable
 from lgtrio.graphs.encode import to_json
 from lgtrio.graphs.failures import error_info
+from lgtrio.graphs.inputs import to_command
 from lgtrio.graphs.loader import LoadedGraph
 from lgtrio.graphs.loops import LoopSlot
 from lgtrio.graphs.persistence import Graph, GraphDatabase
@@ -26,6 +30,8 @@ from lgtrio.wire.states import EMPTY_STATE
 
 log = structlog.get_logger(__name__)
 
+INPUT: Final = "__input__"
+"""LangGraph's name for the node that an input comes from."""
 _UPDATE_SECONDS: Final = 30.0
 """Deadline of a state update, which is not torn by a client that goes away."""
 
@@ -86,6 +92,19 @@ class LanggraphStates:
             return await self.slots[graph_id].call(self._update_state, graph, at, values, as_node)
         raise StorageUnavailable("The state update took too long; it may have been stored.")
 
+    async def write_history(
+        self,
+        thread_id: str,
+        graph_id: str,
+        *,
+        supersteps: Sequence[Sequence[Mapping[str, Any]]],
+    ) -> StateUpdated:
+        graph = self._graph(graph_id)
+        at = _config(thread_id, None)
+        at["metadata"] = {"graph_id": graph_id}
+        steps = with_start([[_update(each) for each in updates] for updates in supersteps])
+        return await self.slots[graph_id].call(self._write_history, graph, at, steps)
+
     def _graph(self, graph_id: str) -> LoadedGraph:
         graph = self.graphs.get(graph_id)
         if graph is None:
@@ -122,13 +141,14 @@ class LanggraphStates:
         latest = _config(at.get("configurable", {})["thread_id"], None)
         async with self._open(loaded, at, "threads.update") as graph:
             stored = await graph.aupdate_state(at, values, as_node=as_node)
-            snapshot = await graph.aget_state(latest)
-        return StateUpdated(
-            to_json(stored.get("configurable")),
-            to_json(snapshot.values),
-            tuple(snapshot.next),
-            to_json(pending_interrupts(snapshot)),
-        )
+            return _updated(stored, await graph.aget_state(latest))
+
+    async def _write_history(
+        self, loaded: LoadedGraph, at: RunnableConfig, steps: Sequence[Sequence[StateUpdate]]
+    ) -> StateUpdated:
+        async with self._open(loaded, at, "threads.update") as graph:
+            stored = await graph.abulk_update_state(at, steps)
+            return _updated(stored, await graph.aget_state(stored))
 
     @asynccontextmanager
     async def _open(
@@ -160,3 +180,33 @@ def _checkpointed(graph: Graph) -> Graph:
 def _config(thread_id: str, checkpoint: Mapping[str, object] | None) -> RunnableConfig:
     given = {key: value for key, value in (checkpoint or {}).items() if value is not None}
     return RunnableConfig(configurable={"checkpoint_ns": "", **given, "thread_id": thread_id})
+
+
+def _updated(stored: RunnableConfig, latest: StateSnapshot) -> StateUpdated:
+    return StateUpdated(
+        to_json(stored.get("configurable")),
+        to_json(latest.values),
+        tuple(latest.next),
+        to_json(pending_interrupts(latest)),
+    )
+
+
+def _update(plain: Mapping[str, Any]) -> StateUpdate:
+    command = plain["command"]
+    values: Any = plain["values"] if command is None else to_command(command)
+    return StateUpdate(values, plain["as_node"])
+
+
+def with_start(steps: Sequence[Sequence[StateUpdate]]) -> list[Sequence[StateUpdate]]:
+    """The steps, and one for the start node where an input is followed by another node's.
+
+    LangGraph keeps an input for the start node to take. A client who tells what came in and what
+    the first node made of it means that it has been taken.
+    """
+    taken: list[Sequence[StateUpdate]] = []
+    for step, following in pairwise([*steps, ()]):
+        taken.append(step)
+        nodes = {update.as_node for update in following}
+        if [update.as_node for update in step] == [INPUT] and nodes and START not in nodes:
+            taken.append([step[0]._replace(as_node=START)])
+    return taken

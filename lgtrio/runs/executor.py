@@ -6,9 +6,9 @@ Only plain data crosses: ids, JSON bytes, enums.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import frozen
 
@@ -149,10 +149,25 @@ class GraphStates(Protocol):
         """Write a checkpoint by hand."""
         ...
 
+    async def write_history(
+        self,
+        thread_id: str,
+        graph_id: str,
+        *,
+        supersteps: Sequence[Sequence[Mapping[str, Any]]],
+    ) -> StateUpdated:
+        """Write a checkpoint for each superstep, oldest first, on a thread that has none.
+
+        Args:
+            supersteps: the updates of each: `as_node`, and either `values` or `command`, as
+                plain data. Where one is refused, those before it stay written.
+        """
+        ...
+
 
 @frozen
 class StateUpdated:
-    """Result of `GraphStates.update_state`."""
+    """Result of `GraphStates.update_state` and `write_history`."""
 
     config: Json
     """The `configurable` of the new checkpoint: thread_id, checkpoint_ns, checkpoint_id, …"""

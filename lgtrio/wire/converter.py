@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Final, NewType, TypeVar
+from typing import Any, Final, NewType, TypeVar, get_origin
 
 import attrs
 import orjson
 from cattrs import ClassValidationError, Converter, transform_error
+from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn
 
 from lgtrio.errors import InvalidRequest
@@ -137,6 +138,17 @@ def _take_enum(value: Any, enum: type[StrEnum]) -> StrEnum:
         raise WrongValue(one_of(enum), value) from None
 
 
+def _list_hook(kind: Any) -> Callable[[Any, Any], Any]:
+    take = list_structure_factory(kind, CONVERTER)
+
+    def take_list(value: Any, _type: Any) -> Any:
+        if type(value) is not list:
+            raise WrongValue("a list", value)
+        return take(value, kind)
+
+    return take_list
+
+
 def one_of(enum: type[StrEnum]) -> str:
     return "one of " + ", ".join(f"'{word}'" for word in enum)
 
@@ -161,4 +173,5 @@ CONVERTER.register_structure_hook(NotYet, lambda value, _type: value)
 CONVERTER.register_structure_hook(StrEnum, _take_enum)
 CONVERTER.register_structure_hook(Strings, _take_strings)
 CONVERTER.register_structure_hook_func(lambda kind: kind == Object, exactly((dict,), "an object"))
+CONVERTER.register_structure_hook_factory(lambda kind: get_origin(kind) is list, _list_hook)
 CONVERTER.register_structure_hook_factory(attrs.has, _object_hook)

@@ -12,6 +12,7 @@ Offset = NewType("Offset", int)
 """How many rows to pass over."""
 
 DEFAULT_PAGE: Final = PageSize(10)
+FIRST_ROW: Final = Offset(0)
 MAX_PAGE: Final = 1000
 _LARGEST: Final = (1 << 63) - 1 - MAX_PAGE
 """What a database can count to."""

@@ -8,7 +8,7 @@ from typing import Any, Final, NewType
 import orjson
 from attrs import frozen
 
-from lgtrio.errors import BadRequest, InvalidRequest
+from lgtrio.errors import InvalidRequest
 from lgtrio.storage.interface import Json
 from lgtrio.wire.converter import (
     CONVERTER,
@@ -61,10 +61,13 @@ class Checkpoint:
     checkpoint_map: Object | None = None
 
     def given(self) -> dict[str, object]:
-        """The parts that were given, as keys of `configurable`."""
+        """The parts that were given, as keys of `configurable`.
+
+        The browser hooks join the segments of a namespace with NUL where LangGraph has a bar.
+        """
         parts = {
             "checkpoint_id": self.checkpoint_id,
-            "checkpoint_ns": self.checkpoint_ns,
+            "checkpoint_ns": self.checkpoint_ns and self.checkpoint_ns.replace("\0", "|"),
             "checkpoint_map": self.checkpoint_map,
         }
         return {name: part for name, part in parts.items() if part is not None}
@@ -81,18 +84,41 @@ class StateUpdate:
     metadata: Object | None = None
 
     def check_values(self) -> None:
-        """
+        """A list is for graphs whose state is one; those with keys refuse it themselves.
+
         Raises:
-            BadRequest, InvalidRequest: the values are no object and not null.
+            InvalidRequest: the values are no object, no list and not null.
         """
-        if type(self.values) is list:
-            raise BadRequest(f"Expected dict, got {shown(self.values)}")
-        if self.values is not None and type(self.values) is not dict:
-            raise InvalidRequest(f"`values` must be an object or null, got {shown(self.values)}")
+        if self.values is not None and type(self.values) not in {dict, list}:
+            raise InvalidRequest(
+                f"`values` must be an object, a list or null, got {shown(self.values)}"
+            )
 
     def base(self) -> dict[str, object] | None:
         """The checkpoint to fork from, None for the latest."""
         return place(self.checkpoint, self.checkpoint_id)
+
+
+STEERING: Final = ("source", "step", "parents", "run_id", "counters_since_delta_snapshot")
+"""Keys of a checkpoint's metadata that LangGraph and lgtrio work with."""
+
+
+@frozen
+class StatePatch:
+    """Body of PATCH /threads/{id}/state; merged as by PATCH /threads/{id}."""
+
+    metadata: Object
+
+    def check(self) -> None:
+        """
+        Raises:
+            InvalidRequest: a key that is not the client's to change.
+        """
+        if taken := [key for key in STEERING if key in self.metadata]:
+            raise InvalidRequest(
+                f"The metadata of a state must not change {', '.join(taken)}: these say where the"
+                " state comes from"
+            )
 
 
 @frozen

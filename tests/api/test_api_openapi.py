@@ -147,9 +147,7 @@ def is_taken(cls: type, body: Any) -> bool:
     return True
 
 
-@pytest.mark.parametrize(
-    ("cls", "name"), [(RunCreate, "webhook"), (ThreadCreate, "ttl"), (ThreadCreate, "supersteps")]
-)
+@pytest.mark.parametrize(("cls", "name"), [(RunCreate, "webhook")])
 async def test_fields_that_are_refused_are_described_so(
     document: Any, cls: type, name: str
 ) -> None:

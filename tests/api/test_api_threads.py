@@ -34,8 +34,8 @@ async def test_an_id_of_the_clients_own(api: Live) -> None:
         {"thread_id": "nope"},
         {"if_exists": "maybe"},
         {"metadata": []},
-        {"ttl": {"ttl": 1, "strategy": "delete"}},
-        {"supersteps": [{"updates": []}]},
+        {"ttl": {"ttl": 1, "strategy": "forget"}},
+        {"supersteps": [{"updates": [{"values": {}}]}]},
     ],
 )
 async def test_create_refuses_with_a_sentence(api: Live, body: dict[str, object]) -> None:
