@@ -22,6 +22,7 @@ from dotenv.parser import parse_stream
 from lgtrio.errors import SettingsError
 from lgtrio.json_lines import JsonLines, json_lines
 from lgtrio.langgraph_keys import key_mistakes, key_warnings, kind_of, unknown_keys
+from lgtrio.langgraph_ttl import ThreadLifetimes, read_lifetimes
 from lgtrio.problems import Problem
 from lgtrio.settings_kinds import home_expanded
 
@@ -56,6 +57,8 @@ class LanggraphConfig:
     """Absolute paths of the folders that go on `sys.path`."""
     env: Mapping[str, str] = field(factory=dict, repr=False)
     """Environment variables; not shown in logs, they hold keys."""
+    threads: ThreadLifetimes = field(factory=ThreadLifetimes)
+    """How long they are kept."""
     warnings: Sequence[str] = ()
     """Sentences for the log."""
 
@@ -144,6 +147,7 @@ class _Reader:
             graphs=self._graphs(data.get("graphs")),
             dependencies=self._dependencies(data.get("dependencies", [])),
             env=self._env(data.get("env", {})),
+            threads=read_lifetimes(data, self._problem),
             warnings=self.warnings,
         )
 

@@ -12,7 +12,9 @@ from typing import Any, Final
 KeyPath = tuple[str, ...]
 """`("http", "app")` is the key `app` inside the object `http`."""
 
-_USED: Final = frozenset({"$schema", "graphs", "dependencies", "env"})
+_USED: Final = frozenset(
+    {("$schema",), ("graphs",), ("dependencies",), ("env",), ("checkpointer", "ttl")}
+)
 
 _BUILD_ONLY: Final = frozenset(
     {
@@ -37,7 +39,6 @@ _LATER: Final = frozenset(
         ("ui_config",),
         ("webhooks",),
         ("store", "ttl"),
-        ("checkpointer", "ttl"),
         ("checkpointer", "serde"),
         ("http", "configurable_headers"),
         ("http", "logging_headers"),
@@ -106,11 +107,12 @@ def kind_of(value: Any) -> str:
 def _unused(data: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
     """Keys, and keys inside the sections that we know, less those that lgtrio uses."""
     for key, value in data.items():
-        if key in _USED:
+        if (key,) in _USED:
             continue
         yield (key,), value
         if key in _SECTIONS and isinstance(value, dict):
-            yield from (((key, name), each) for name, each in value.items() if each is not None)
+            paths = (((key, name), each) for name, each in value.items() if each is not None)
+            yield from ((path, each) for path, each in paths if path not in _USED)
 
 
 def _danger(path: KeyPath, value: Any) -> str | None:

@@ -26,6 +26,7 @@ from lgtrio.graphs.side import open_graph_side
 from lgtrio.langgraph_json import LanggraphConfig, read_langgraph_json
 from lgtrio.listen import bind_socket, url_of
 from lgtrio.runs.supervisor import RunOptions, open_supervisor
+from lgtrio.runs.sweeps import sweep_threads
 from lgtrio.storage.interface import Storage
 from lgtrio.storage.sqlite import open_sqlite
 from lgtrio.storage.sqlite.connections import MEMORY
@@ -97,6 +98,7 @@ async def serve(
             faults=faults_from_environment(),
             max_frames_per_run=settings.max_frames_per_run,
             journal_lines=settings.journal_lines,
+            default_ttl=config.threads.default,
         ) as storage,
         open_graph_side(config, storage.engine, settings) as graphs,
     ):
@@ -106,6 +108,8 @@ async def serve(
             async with open_supervisor(
                 storage, graphs.executor, _run_options(settings)
             ) as supervisor:
+                sweep_seconds = config.threads.sweep_minutes * 60
+                supervisor.nursery.start_soon(sweep_threads, storage, sweep_seconds)
                 services = Services(
                     storage, supervisor, graphs.states, list(config.graphs), settings.heartbeat
                 )
