@@ -72,6 +72,26 @@ class ShuttingDown(RequestError):
         super().__init__("The server is shutting down; try again in a moment.")
 
 
+class LoopReplaced(RequestError):
+    """The event loop that a state operation was waiting for was blocked and is no more."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A node blocked the event loop of this graph, which has been replaced; try again."
+        )
+
+
+class EmbeddingFailed(RequestError):
+    """What `store.index.embed` names made no vectors; nothing was stored."""
+
+    status = 502
+
+    def __init__(self, error: str, message: str) -> None:
+        super().__init__(f"The store's embeddings failed: {error}: {message}")
+
+
 class RunError(LgtrioError):
     """The graph's act; becomes a run status and an `error` event, never an HTTP error."""
 

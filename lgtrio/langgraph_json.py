@@ -22,6 +22,7 @@ from dotenv.parser import parse_stream
 from lgtrio.errors import SettingsError
 from lgtrio.json_lines import JsonLines, json_lines
 from lgtrio.langgraph_keys import key_mistakes, key_warnings, kind_of, unknown_keys
+from lgtrio.langgraph_store import StoreConfig, read_store, store_warnings
 from lgtrio.langgraph_ttl import ThreadLifetimes, read_lifetimes
 from lgtrio.problems import Problem
 from lgtrio.settings_kinds import home_expanded
@@ -59,6 +60,7 @@ class LanggraphConfig:
     """Environment variables; not shown in logs, they hold keys."""
     threads: ThreadLifetimes = field(factory=ThreadLifetimes)
     """How long they are kept."""
+    store: StoreConfig = field(factory=StoreConfig)
     warnings: Sequence[str] = ()
     """Sentences for the log."""
 
@@ -147,12 +149,13 @@ class _Reader:
             graphs=self._graphs(data.get("graphs")),
             dependencies=self._dependencies(data.get("dependencies", [])),
             env=self._env(data.get("env", {})),
+            store=self._store(data.get("store")),
             threads=read_lifetimes(data, self._problem),
             warnings=self.warnings,
         )
 
-    def _problem(self, where: tuple[str | int, ...], message: str) -> None:
-        self.problems.append(Problem(message, self.path, self.places.lines.get(where)))
+    def _problem(self, where: Sequence[str | int], message: str) -> None:
+        self.problems.append(Problem(message, self.path, self.places.lines.get(tuple(where))))
 
     # -- graphs ------------------------------------------------------------------------
     def _graphs(self, data: Any) -> dict[str, GraphSpec]:
@@ -214,6 +217,12 @@ class _Reader:
             description=description,
             declared=Problem(entry, self.path, self.places.lines.get(where)),
         )
+
+    def _store(self, data: Any) -> StoreConfig:
+        if not isinstance(data, dict):  # told already if it is there
+            return StoreConfig()
+        self.warnings += store_warnings(data)
+        return read_store(data, self.path.parent, self._problem)
 
     # -- dependencies ------------------------------------------------------------------
     def _dependencies(self, data: Any) -> list[Path]:

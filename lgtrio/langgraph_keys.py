@@ -16,6 +16,9 @@ _USED: Final = frozenset(
     {("$schema",), ("graphs",), ("dependencies",), ("env",), ("checkpointer", "ttl")}
 )
 
+_USED_INSIDE: Final = frozenset({("store", "index"), ("store", "ttl")})
+"""Keys inside sections of which others are not used."""
+
 _BUILD_ONLY: Final = frozenset(
     {
         "python_version",
@@ -38,7 +41,6 @@ _LATER: Final = frozenset(
         ("ui",),
         ("ui_config",),
         ("webhooks",),
-        ("store", "ttl"),
         ("checkpointer", "serde"),
         ("http", "configurable_headers"),
         ("http", "logging_headers"),
@@ -54,7 +56,6 @@ _REFUSED: Final[Mapping[tuple[str, ...], str]] = {
     ("http", "app"): "your routes and middleware would be missing",
     ("http", "cors"): "web pages of any origin would be let in",
     ("http", "mount_prefix"): "the API would be at other addresses than asked for",
-    ("store", "index"): "searches would silently not be semantic",
     ("store", "path"): "items would be kept in another store than asked for",
     ("checkpointer", "path"): "checkpoints would be kept elsewhere than asked for",
 }

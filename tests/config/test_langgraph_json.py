@@ -110,7 +110,7 @@ def test_unknown_keys_are_named_and_ignored(folder: Path) -> None:
         ({"auth": {"path": "./a.py:auth"}}, "open to everybody"),
         ({"http": {"app": "./a.py:app"}}, "your routes"),
         ({"http": {"disable_store": True}}, "would be open"),
-        ({"store": {"index": {"dims": 3}}}, "semantic"),
+        ({"store": {"path": "./a.py:store"}}, "another store"),
     ],
 )
 def test_keys_that_would_be_dangerous_to_ignore_are_refused(

@@ -77,8 +77,9 @@ class MetadataIndex:
         return (
             f"CREATE TABLE {self.name} (key TEXT NOT NULL, value ANY NOT NULL,"
             " owner TEXT NOT NULL, PRIMARY KEY (key, value, owner)) STRICT, WITHOUT ROWID",
-            f"{add} {self.owner}, key, {_VALUE} FROM {self.table}, json_each({self.column})"
-            " WHERE typeof(key) = 'text'",
+            f"{add} {self.owner}, json_each.key, {_VALUE}"
+            f" FROM {self.table}, json_each({self.table}.{self.column})"
+            " WHERE typeof(json_each.key) = 'text'",
             f"CREATE TRIGGER {self.name}_insert AFTER INSERT ON {self.table} BEGIN"
             f" {add} new.{self.owner}, key, value FROM ({new}); END",
             f"CREATE TRIGGER {self.name}_update AFTER UPDATE OF {self.column} ON {self.table}"
@@ -147,14 +148,15 @@ def contains(value: Any, wanted: Any) -> bool:
         return isinstance(value, dict) and all(
             key in value and contains(value[key], each) for key, each in wanted.items()
         )
-    return _equal(value, wanted)
+    return equal(value, wanted)
 
 
-def _equal(value: Any, other: Any) -> bool:
+def equal(value: Any, other: Any) -> bool:
+    """Whether two JSON values are the same one; true is not 1; 1 is 1.0."""
     match value, other:
         case dict(), dict():
-            return value.keys() == other.keys() and all(_equal(value[k], other[k]) for k in value)
+            return value.keys() == other.keys() and all(equal(value[k], other[k]) for k in value)
         case list(), list():
-            return len(value) == len(other) and all(map(_equal, value, other))
+            return len(value) == len(other) and all(map(equal, value, other))
         case _:
             return isinstance(value, bool) == isinstance(other, bool) and bool(value == other)

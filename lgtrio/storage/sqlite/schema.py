@@ -21,9 +21,8 @@ from typing import Final
 
 from attrs import frozen
 
-from lgtrio.storage.sqlite.items import ITEM_VALUES
-
 from lgtrio.storage.sqlite import assistant_search, thread_search
+from lgtrio.storage.sqlite.items import ITEM_VALUES
 from lgtrio.storage.sqlite.thread_values import VALUES_INDEX, searchable
 
 
@@ -233,7 +232,7 @@ _DELETES: Final = (
 _STORE: Final = (
     """
     CREATE TABLE store_items (
-        id INTEGER PRIMARY KEY,
+        item_id INTEGER PRIMARY KEY,
         namespace TEXT NOT NULL,
         key TEXT NOT NULL,
         value TEXT NOT NULL,
@@ -246,11 +245,11 @@ _STORE: Final = (
     """,
     "CREATE INDEX store_items_by_expiry ON store_items (expires_at) WHERE expires_at IS NOT NULL",
     *ITEM_VALUES.statements(),
-    "CREATE TABLE store_vectors (item INTEGER NOT NULL, embedding BLOB NOT NULL) STRICT",
-    "CREATE INDEX store_vectors_by_item ON store_vectors (item)",
+    "CREATE TABLE store_vectors (item_id INTEGER NOT NULL, embedding BLOB NOT NULL) STRICT",
+    "CREATE INDEX store_vectors_by_item ON store_vectors (item_id)",
     """
     CREATE TRIGGER store_item_deleted AFTER DELETE ON store_items BEGIN
-        DELETE FROM store_vectors WHERE item = old.id;
+        DELETE FROM store_vectors WHERE item_id = old.item_id;
     END
     """,
 )

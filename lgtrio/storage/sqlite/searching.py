@@ -9,7 +9,7 @@ the wanted order until the page is full: it is soon, since so many match.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -49,12 +49,16 @@ class Found:
     and one more if there are any."""
 
 
+def _as_tuple(parts: Iterable[Part]) -> Sequence[Part]:
+    return tuple(parts)
+
+
 @frozen
 class Search:
     table: str
     owner: str
     """The column of `table` that the parts' candidates are named by."""
-    parts: Sequence[Part] = field(converter=tuple)
+    parts: Sequence[Part] = field(converter=_as_tuple)
 
     def count(self, connection: sqlite3.Connection) -> int:
         """How many match."""
@@ -80,6 +84,11 @@ class Search:
         if total > MAX_TOTAL:
             total = offset + len(owners) + more
         return Found(owners, more, total)
+
+    def select(self, connection: sqlite3.Connection, columns: str) -> Sql:
+        """All that match, without an order, for those who need no total."""
+        lead, candidates = self._lead(connection)
+        return self._matching(columns, lead if candidates <= MAX_TOTAL else None)
 
     def _lead(self, connection: sqlite3.Connection) -> tuple[Sql | None, int]:
         """The select with the fewest candidates, and how many these are, or more.
