@@ -59,6 +59,13 @@ class AlreadyExists(Conflict):
     pass
 
 
+class NotDue(Conflict):
+    """A cron was to fire that has fired, been changed or been deleted meanwhile."""
+
+    def __init__(self, cron_id: str) -> None:
+        super().__init__(f"Cron {cron_id} is not due.")
+
+
 class InvalidRequest(RequestError):
     status = 422
 

@@ -25,8 +25,10 @@ from attrs import evolve, field, frozen
 
 from lgtrio.wire.enums import (
     AssistantSort,
+    CronSort,
     KeepStrategy,
     MultitaskStrategy,
+    OnCompletion,
     RunStatus,
     ThreadSort,
     ThreadStatus,
@@ -147,6 +149,8 @@ class RunRecord:
     """`after_seconds`: the earliest time the run may be claimed."""
     created_at: str
     updated_at: str
+    webhook: str | None = None
+    """URL that is told of the run's end."""
 
 
 @frozen
@@ -255,6 +259,20 @@ class NewRun:
     temporary: bool = False
     resumable: bool = False
     not_before: str | None = None
+    webhook: str | None = None
+    firing: Firing | None = None
+    """The cron that this is a run of moves on in the transaction that stores the run."""
+
+
+@frozen
+class Firing:
+    """One time at which a cron was due."""
+
+    cron_id: str
+    due: str
+    """The `next_run_date` that has come."""
+    next_run_date: str | None
+    """The one after it; None if there is none any more."""
 
 
 @frozen
@@ -331,6 +349,19 @@ class Frame:
 
 
 @frozen
+class FrameLog:
+    """The stored frames of one resumable run, as a whole."""
+
+    run_id: str
+    ended: bool
+    """The run has a terminal status: no more frames will come."""
+    first_ms: int
+    """`at_ms` of the oldest frame that is stored; the bound may have pushed out older ones."""
+    last_ms: int
+    last_seq: int
+
+
+@frozen
 class JournalLine:
     """One change of one run's status. Names, times and causes; nothing that a user put into it."""
 
@@ -398,6 +429,80 @@ class Claimable:
     thread_id: str
     not_before: str | None
     created_at: str
+
+
+# -- crons and webhooks ------------------------------------------------------------------------
+
+
+@frozen
+class CronRecord:
+    cron_id: str
+    assistant_id: str
+    thread_id: str | None
+    """None: every run gets a thread of its own."""
+    user_id: str
+    schedule: str
+    timezone: str | None
+    """IANA name; None for UTC."""
+    end_time: str | None
+    """As the client wrote it."""
+    ends_at: str | None
+    """The same moment as an ISO time; what is due later does not fire any more."""
+    payload: Json
+    """Everything that the client sent; what the runs are made of."""
+    metadata: Json
+    on_run_completed: OnCompletion | None
+    """What becomes of the thread of each run; None for a cron on a thread."""
+    enabled: bool
+    next_run_date: str | None
+    """Also set while it is disabled; None if the schedule has no time any more."""
+    created_at: str
+    updated_at: str
+    """Moves with what clients change, not with the firing."""
+
+
+@frozen
+class CronFilter:
+    """Which crons; each part that is given must hold."""
+
+    assistant_id: str | None = None
+    thread_id: str | None = None
+    enabled: bool | None = None
+    metadata: Mapping[str, object] = field(factory=dict)
+    """Contained in the cron's metadata, as in `ThreadFilter`."""
+
+
+@frozen
+class CronOrder:
+    """Crons that are equal by it are in order of creation, in the same direction."""
+
+    by: CronSort = CronSort.CREATED_AT
+    descending: bool = True
+
+
+@frozen
+class FoundCrons:
+    crons: Sequence[CronRecord]
+    """One page."""
+    more: bool
+    total: int
+    """As in `FoundThreads`."""
+
+
+@frozen
+class WebhookRecord:
+    """The end of a run that its webhook has not been told of yet."""
+
+    webhook_id: int
+    """Grows with the order of the ends."""
+    run_id: str
+    url: str
+    body: Json
+    """What is sent, less the time of sending."""
+    attempts: int
+    """How often it has been tried."""
+    due_at: str
+    """When it is to be tried next."""
 
 
 class Storage(Protocol):
@@ -666,6 +771,10 @@ class Storage(Protocol):
         """Newest first."""
         ...
 
+    async def active_runs(self, status: RunStatus | None = None) -> Sequence[str]:
+        """Ids of all runs that are PENDING or RUNNING (or in one of the two), newest first."""
+        ...
+
     async def claimable(self, *, limit: int = 1000) -> Sequence[Claimable]:
         """The next run of each thread that has none running, oldest first.
 
@@ -688,6 +797,76 @@ class Storage(Protocol):
 
     async def last_frame(self, run_id: str) -> int:
         """Highest stored seq of the run, 0 if there is none."""
+        ...
+
+    async def frame_logs(self, thread_id: str) -> Sequence[FrameLog]:
+        """Of the thread's runs that have stored frames, in the order of their first ones."""
+        ...
+
+    # -- crons -------------------------------------------------------------------------
+    async def create_cron(self, cron: CronRecord) -> CronRecord:
+        """
+        Raises:
+            NotFound: its assistant or its thread is gone.
+        """
+        ...
+
+    async def get_cron(self, cron_id: str) -> CronRecord | None: ...
+
+    async def update_cron(
+        self, cron_id: str, change: Callable[[CronRecord], CronRecord]
+    ) -> CronRecord | None:
+        """
+        Args:
+            change: pure; called inside the transaction with the cron as it is. May raise.
+
+        Returns:
+            The cron as changed, with a new `updated_at`; None if unknown.
+        """
+        ...
+
+    async def delete_cron(self, cron_id: str) -> bool: ...
+
+    async def search_crons(
+        self, wanted: CronFilter, *, order: CronOrder, limit: int, offset: int
+    ) -> FoundCrons: ...
+
+    async def count_crons(self, wanted: CronFilter) -> int:
+        """How many match; exact, however many."""
+        ...
+
+    async def due_crons(self, at: str, *, limit: int) -> Sequence[CronRecord]:
+        """Those that are enabled, due at that time and not past their end, earliest first."""
+        ...
+
+    async def next_cron_time(self) -> str | None:
+        """When the next cron is due, in the past or not; None if none will be."""
+        ...
+
+    async def skip_firing(self, firing: Firing) -> bool:
+        """Move a cron on without a run; False if it is not due then any more."""
+        ...
+
+    # -- webhooks ----------------------------------------------------------------------
+    # The end of a run with a webhook is queued in the transaction that stores the end.
+    async def due_webhooks(self, at: str, *, limit: int) -> Sequence[WebhookRecord]:
+        """Those to be tried at that time, in the order of the ends."""
+        ...
+
+    async def next_webhook_time(self) -> str | None:
+        """When the next one is to be tried; None if none is waiting."""
+        ...
+
+    async def postpone_webhook(self, webhook_id: int, *, due_at: str) -> None:
+        """An attempt has failed, there will be another."""
+        ...
+
+    async def drop_webhook(self, webhook_id: int) -> None:
+        """It was delivered, or given up."""
+        ...
+
+    def webhooks_changed(self) -> trio.Event:
+        """Set when one is queued that no read before this call has seen; as `journal_changed`."""
         ...
 
     # -- journal -----------------------------------------------------------------------

@@ -38,6 +38,14 @@ class StreamMode(StrEnum):
     EVENTS = "events"
 
 
+class ThreadStreamMode(StrEnum):
+    """What the stream of a thread tells."""
+
+    RUN_MODES = "run_modes"
+    LIFECYCLE = "lifecycle"
+    STATE_UPDATE = "state_update"
+
+
 class MultitaskStrategy(StrEnum):
     REJECT = "reject"
     ENQUEUE = "enqueue"
@@ -48,6 +56,14 @@ class MultitaskStrategy(StrEnum):
 class CancelAction(StrEnum):
     INTERRUPT = "interrupt"
     ROLLBACK = "rollback"
+
+
+class CancelStatus(StrEnum):
+    """Which runs a bulk cancel is about."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    ALL = "all"
 
 
 class DisconnectMode(StrEnum):
@@ -80,6 +96,16 @@ class KeepStrategy(StrEnum):
 class SortOrder(StrEnum):
     ASC = "asc"
     DESC = "desc"
+
+
+class CronSort(StrEnum):
+    CRON_ID = "cron_id"
+    ASSISTANT_ID = "assistant_id"
+    THREAD_ID = "thread_id"
+    NEXT_RUN_DATE = "next_run_date"
+    END_TIME = "end_time"
+    CREATED_AT = "created_at"
+    UPDATED_AT = "updated_at"
 
 
 class AssistantSort(StrEnum):

@@ -170,7 +170,8 @@ JSON_FORMS[Config] = KnownConfig
 # -- answers -------------------------------------------------------------------------------------
 
 
-def _columns(run: RunRecord) -> dict[str, Any]:
+def run_columns(run: RunRecord) -> dict[str, Any]:
+    """Name to value, ready to be written as JSON."""
     return {
         "run_id": run.run_id,
         "thread_id": run.thread_id,
@@ -200,7 +201,7 @@ RUN_COLUMNS: Final = (
 
 
 def render_run(run: RunRecord) -> bytes:
-    return dumps(_columns(run))
+    return dumps(run_columns(run))
 
 
 def render_runs(runs: Sequence[RunRecord], select: Sequence[str] = ()) -> bytes:
@@ -210,7 +211,7 @@ def render_runs(runs: Sequence[RunRecord], select: Sequence[str] = ()) -> bytes:
         InvalidRequest: an unknown column.
     """
     if not select:
-        return dumps([_columns(run) for run in runs])
+        return dumps([run_columns(run) for run in runs])
     check_names("select", select, RUN_COLUMNS)
-    rows = (_columns(run) for run in runs)
+    rows = (run_columns(run) for run in runs)
     return dumps([{name: row[name] for name in RUN_COLUMNS if name in select} for row in rows])

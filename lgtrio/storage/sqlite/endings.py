@@ -6,7 +6,7 @@ from attrs import evolve
 
 from lgtrio.errors import IllegalTransition
 from lgtrio.storage.interface import Cause, FinishedRun, RunRecord, ThreadOutcome, ThreadRecord
-from lgtrio.storage.sqlite import journal, runs, threads
+from lgtrio.storage.sqlite import journal, runs, threads, webhooks
 from lgtrio.storage.sqlite.journal import Change
 from lgtrio.storage.sqlite.lane import undo
 from lgtrio.storage.sqlite.transaction import Tx
@@ -30,12 +30,15 @@ def finish_run(
     if status not in TERMINAL:
         raise IllegalTransition(run_id, run.record.status, status)
     if run.record.temporary and run.sole:
-        return _end_with_thread(tx, run.record, status, cause=cause, actor=actor, asked=asked)
+        return _end_with_thread(
+            tx, run.record, status, thread, cause=cause, actor=actor, asked=asked
+        )
     ended = runs.move(tx, run.record, status, cause=cause, actor=actor, asked=asked)
     if thread is None:
         left = threads.settle(tx, ended.thread_id)
     else:
         left = threads.leave_outcome(tx, ended.thread_id, thread)
+    webhooks.queue_end(tx, run.record, status, thread, left)
     return _finished(tx, ended, left, cause=cause)
 
 
@@ -43,6 +46,7 @@ def _end_with_thread(
     tx: Tx,
     run: RunRecord,
     status: RunStatus,
+    thread: ThreadOutcome | None,
     *,
     cause: Cause,
     actor: str | None,
@@ -57,6 +61,7 @@ def _end_with_thread(
         Change(run, status, None, cause, _thread_of(run)),
     )
     threads.delete_row(tx, run.thread_id)
+    webhooks.queue_end(tx, run, status, thread, None)
     return FinishedRun(run=ended, thread=None, next_pending=False)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from lgtrio.storage.interface import Frame
+from lgtrio.storage.interface import Frame, FrameLog
 from lgtrio.storage.sqlite.transaction import Tx, one
+from lgtrio.wire.enums import TERMINAL, RunStatus
 
 
 def append_frames(tx: Tx, run_id: str, frames: Sequence[Frame]) -> None:
@@ -38,3 +39,20 @@ def read_frames(
 def last_frame(connection: sqlite3.Connection, run_id: str) -> int:
     row = one(connection, "SELECT max(seq) FROM frames WHERE run_id = ?", (run_id,))
     return row[0] or 0 if row else 0
+
+
+def frame_logs(connection: sqlite3.Connection, thread_id: str) -> Sequence[FrameLog]:
+    # The ends of a log are looked up by its key, so that its length does not matter.
+    rows = connection.execute(
+        "SELECT run_id, status, first.at_ms, last.at_ms, last.seq FROM runs"
+        " JOIN frames AS first USING (run_id) JOIN frames AS last USING (run_id)"
+        " WHERE thread_id = ? AND resumable = 1"
+        " AND first.seq = (SELECT min(seq) FROM frames WHERE run_id = runs.run_id)"
+        " AND last.seq = (SELECT max(seq) FROM frames WHERE run_id = runs.run_id)"
+        " ORDER BY first.at_ms, runs.seq",
+        (thread_id,),
+    ).fetchall()
+    return [
+        FrameLog(run_id, RunStatus(status) in TERMINAL, first_ms, last_ms, last_seq)
+        for run_id, status, first_ms, last_ms, last_seq in rows
+    ]

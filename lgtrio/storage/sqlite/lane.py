@@ -16,7 +16,7 @@ from lgtrio.storage.interface import (
     NewThread,
     RunRecord,
 )
-from lgtrio.storage.sqlite import runs, threads
+from lgtrio.storage.sqlite import crons, runs, threads, webhooks
 from lgtrio.storage.sqlite.marks import mark, unmark
 from lgtrio.storage.sqlite.thread_ttl import give_ttl
 from lgtrio.storage.sqlite.threads import ThreadHead
@@ -35,6 +35,8 @@ def create_run(
     claim: bool,
     actor: str | None,
 ) -> CreatedRun:
+    if new.firing is not None:
+        crons.fire(tx, new.firing)
     head = _head(tx, new, thread)
     active = threads.active_runs(tx.connection, new.thread_id) if head.busy else []
     decision = decide(active, new.multitask_strategy)
@@ -107,6 +109,7 @@ def _displace_pending(tx: Tx, lane_run: LaneRun, how: Displacement, *, by: str) 
         undo(tx, stored, cause=Cause.DISPLACED, actor=by)
         return lane_run
     runs.move(tx, stored.record, RunStatus.INTERRUPTED, cause=Cause.DISPLACED, actor=by)
+    webhooks.queue_end(tx, stored.record, RunStatus.INTERRUPTED, None, None)
     return LaneRun(lane_run.run_id, RunStatus.INTERRUPTED)
 
 
@@ -120,6 +123,7 @@ def undo(
 ) -> None:
     """Delete an active run and put back what its claim changed on the thread row."""
     runs.remove(tx, run.record, cause=cause, actor=actor, asked=asked)
+    webhooks.queue_rollback(tx, run.record)
     if run.before is None:
         return
     thread_id = run.record.thread_id

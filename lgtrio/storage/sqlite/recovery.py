@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 
 from lgtrio.storage.interface import Cause, Recovered, ThreadOutcome
-from lgtrio.storage.sqlite import runs, threads
+from lgtrio.storage.sqlite import runs, threads, webhooks
 from lgtrio.storage.sqlite.transaction import Tx
 from lgtrio.wire.enums import RunStatus, ThreadStatus
 
@@ -41,7 +41,9 @@ def _put_right(tx: Tx, run_id: str, max_attempts: int) -> RunStatus:
     times = "once" if deaths == 1 else f"{deaths} times"
     message = f"The server died {times} while this run was running, and it was given up."
     runs.move(tx, run, RunStatus.ERROR, cause=Cause.RECOVERY, actor=f"the server died {times}")
-    threads.leave_outcome(tx, run.thread_id, _given_up(message))
+    outcome = _given_up(message)
+    left = threads.leave_outcome(tx, run.thread_id, outcome)
+    webhooks.queue_end(tx, run, RunStatus.ERROR, outcome, left)
     return RunStatus.ERROR
 
 

@@ -19,7 +19,7 @@ from lgtrio.wire.enums import ACTIVE, TERMINAL, MultitaskStrategy, RunStatus
 _COLUMNS: Final = (
     "run_id, thread_id, assistant_id, graph_id, status, multitask_strategy,"
     " CAST(metadata AS BLOB), kwargs, attempt, temporary, resumable, not_before,"
-    " created_at, updated_at"
+    " created_at, updated_at, webhook"
 )
 _STORED: Final = (
     f"{_COLUMNS}, thread_config, before, NOT EXISTS (SELECT 1 FROM runs AS other"
@@ -83,6 +83,15 @@ def list_runs(
     return [_record(row) for row in rows]
 
 
+def active_runs(connection: sqlite3.Connection, status: RunStatus | None) -> Sequence[str]:
+    rows = connection.execute(
+        "SELECT run_id FROM runs WHERE status IN ('pending', 'running')"
+        " AND status = coalesce(?, status) ORDER BY seq DESC",
+        (status,),
+    ).fetchall()
+    return [run_id for (run_id,) in rows]
+
+
 _NEXT: Final = "attempt = 0, iif(attempt = 0 AND not_before > ?1, not_before, ''), seq"
 """Order in which the pending runs of a lane start; the first parameter is the time. One that a
 restart has cut off goes on first, so that no other run comes between its steps; then those whose
@@ -126,10 +135,9 @@ def _stored(row: Row) -> StoredRun:
 
 
 def _record(row: Sequence[Any]) -> RunRecord:
-    run_id, thread_id, assistant_id, graph_id, status, strategy, *others, created_at, updated_at = (
-        row
-    )
-    metadata, kwargs, attempt, temporary, resumable, not_before = others
+    run_id, thread_id, assistant_id, graph_id, status, strategy, *others = row
+    metadata, kwargs, attempt, temporary, resumable, not_before, *others = others
+    created_at, updated_at, webhook = others
     return RunRecord(
         run_id=run_id,
         thread_id=thread_id,
@@ -145,6 +153,7 @@ def _record(row: Sequence[Any]) -> RunRecord:
         not_before=not_before,
         created_at=created_at,
         updated_at=updated_at,
+        webhook=webhook,
     )
 
 
@@ -201,6 +210,7 @@ def _pending(tx: Tx, new: NewRun) -> RunRecord:
         not_before=new.not_before,
         created_at=tx.at,
         updated_at=tx.at,
+        webhook=new.webhook,
     )
 
 
@@ -208,8 +218,8 @@ def _insert(tx: Tx, run: RunRecord, thread_config: Json, before: Json | None) ->
     inserted = tx.execute(
         "INSERT INTO runs (run_id, thread_id, assistant_id, graph_id, status,"
         " multitask_strategy, metadata, attempt, temporary, resumable, not_before, created_at,"
-        " updated_at, thread_config, before)"
-        " VALUES (?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?, ?, ?)"
+        " updated_at, thread_config, before, webhook)"
+        " VALUES (?, ?, ?, ?, ?, ?, CAST(? AS TEXT), ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (run_id) DO NOTHING",
         (
             run.run_id,
@@ -227,6 +237,7 @@ def _insert(tx: Tx, run: RunRecord, thread_config: Json, before: Json | None) ->
             run.updated_at,
             thread_config,
             before,
+            run.webhook,
         ),
     )
     if not inserted:

@@ -21,7 +21,7 @@ from typing import Final
 
 from attrs import frozen
 
-from lgtrio.storage.sqlite import assistant_search, thread_search
+from lgtrio.storage.sqlite import assistant_search, crons, thread_search
 from lgtrio.storage.sqlite.items import ITEM_VALUES
 from lgtrio.storage.sqlite.thread_values import VALUES_INDEX, searchable
 
@@ -289,8 +289,60 @@ _ASSISTANT_SEARCH: Final = (
     """,
 )
 
+_CRONS: Final = (
+    """
+    CREATE TABLE crons (
+        cron_id TEXT NOT NULL PRIMARY KEY,
+        assistant_id TEXT NOT NULL,
+        thread_id TEXT,
+        user_id TEXT NOT NULL,
+        schedule TEXT NOT NULL,
+        timezone TEXT,
+        end_time TEXT,
+        ends_at TEXT,
+        payload BLOB NOT NULL,
+        metadata TEXT NOT NULL,
+        on_run_completed TEXT CHECK (on_run_completed IN ('delete', 'keep')),
+        enabled INTEGER NOT NULL,
+        next_run_date TEXT,
+        created_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX crons_by_time ON crons (next_run_date, ends_at) WHERE enabled = 1",
+    "CREATE INDEX crons_by_assistant ON crons (assistant_id)",
+    "CREATE INDEX crons_by_thread ON crons (thread_id) WHERE thread_id IS NOT NULL",
+    *crons.METADATA_INDEX.statements(),
+    """
+    CREATE TRIGGER crons_of_deleted_thread AFTER DELETE ON threads BEGIN
+        DELETE FROM crons WHERE thread_id = old.thread_id;
+    END
+    """,
+    """
+    CREATE TRIGGER crons_of_deleted_assistant AFTER DELETE ON assistants BEGIN
+        DELETE FROM crons WHERE assistant_id = old.assistant_id;
+    END
+    """,
+)
+
+_WEBHOOKS: Final = (
+    "ALTER TABLE runs ADD COLUMN webhook TEXT",
+    """
+    CREATE TABLE webhooks (
+        webhook_id INTEGER PRIMARY KEY,
+        run_id TEXT NOT NULL,
+        url TEXT NOT NULL,
+        body BLOB NOT NULL,
+        attempts INTEGER NOT NULL,
+        due_at TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX webhooks_by_time ON webhooks (due_at)",
+)
+
 MIGRATIONS: Final[Sequence[Migration]] = (
     Migration("records, checkpoints, store", (*_RECORDS, *_CHECKPOINTS, *_DELETES, *_STORE)),
     Migration("time to live and search of threads", (*_THREAD_TTL, *_THREAD_SEARCH)),
     Migration("search of assistants", _ASSISTANT_SEARCH),
+    Migration("crons and webhooks", (*_CRONS, *_WEBHOOKS)),
 )

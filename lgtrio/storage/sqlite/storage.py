@@ -26,12 +26,18 @@ from lgtrio.storage.interface import (
     Cause,
     Claimable,
     CreatedRun,
+    CronFilter,
+    CronOrder,
+    CronRecord,
     Decide,
     Expired,
     FinishedRun,
+    Firing,
     FoundAssistants,
+    FoundCrons,
     FoundThreads,
     Frame,
+    FrameLog,
     JournalLine,
     JournalSpan,
     Json,
@@ -47,10 +53,12 @@ from lgtrio.storage.interface import (
     ThreadRecord,
     ThreadTtl,
     ThreadUsage,
+    WebhookRecord,
 )
 from lgtrio.storage.sqlite import (
     assistant_search,
     assistants,
+    crons,
     endings,
     expiry,
     journal,
@@ -61,12 +69,13 @@ from lgtrio.storage.sqlite import (
     thread_states,
     thread_ttl,
     threads,
+    webhooks,
 )
 from lgtrio.storage.sqlite.changes import Changes
 from lgtrio.storage.sqlite.connections import MEMORY, Synchronous
 from lgtrio.storage.sqlite.engine import Engine
 from lgtrio.storage.sqlite.faults import Faults
-from lgtrio.storage.sqlite.frames import append_frames, last_frame, read_frames
+from lgtrio.storage.sqlite.frames import append_frames, frame_logs, last_frame, read_frames
 from lgtrio.storage.sqlite.lock import DatabaseLock
 from lgtrio.storage.sqlite.migrations import migrate
 from lgtrio.storage.sqlite.transaction import Limits, Tx
@@ -117,18 +126,25 @@ async def open_sqlite(
     """
     lock = None if path == MEMORY else DatabaseLock.acquire(Path(path))
     try:
-        changes = Changes()
+        journaled, ended = Changes(), Changes()
+
+        def committed() -> None:
+            journaled.committed()
+            ended.committed()
+
         engine = Engine(
             path,
             synchronous=synchronous,
             inline=inline,
             faults=faults,
-            after_commit=changes.committed,
+            after_commit=committed,
         )
         try:
             await migrate(engine)
             limits = Limits(max_frames_per_run, journal_lines, default_ttl)
-            yield SqliteStorage(engine, lock, limits, changes, now=now, monotonic=monotonic)
+            yield SqliteStorage(
+                engine, lock, limits, journaled, ended, now=now, monotonic=monotonic
+            )
         finally:
             with trio.move_on_after(_CLOSE_SECONDS, shield=True) as closing:
                 await _close(engine)
@@ -155,6 +171,7 @@ class SqliteStorage:
     _lock: DatabaseLock | None
     _limits: Limits
     _journal_changes: Changes
+    _webhook_changes: Changes
     _now: Callable[[], str] = field(kw_only=True, alias="now")
     _monotonic: Callable[[], float] = field(kw_only=True, alias="monotonic")
 
@@ -354,6 +371,9 @@ class SqliteStorage:
             runs.list_runs, thread_id, limit=limit, offset=offset, status=status
         )
 
+    async def active_runs(self, status: RunStatus | None = None) -> Sequence[str]:
+        return await self._scan(runs.active_runs, status)
+
     async def claimable(self, *, limit: int = 1000) -> Sequence[Claimable]:
         return await self._scan(runs.claimable, at=self._now(), limit=limit)
 
@@ -370,6 +390,59 @@ class SqliteStorage:
 
     async def last_frame(self, run_id: str) -> int:
         return await self._read(last_frame, run_id)
+
+    async def frame_logs(self, thread_id: str) -> Sequence[FrameLog]:
+        return await self._scan(frame_logs, thread_id)
+
+    # -- crons -------------------------------------------------------------------------
+
+    async def create_cron(self, cron: CronRecord) -> CronRecord:
+        return await self._write(crons.create_cron, cron)
+
+    async def get_cron(self, cron_id: str) -> CronRecord | None:
+        return await self._read(crons.get_cron, cron_id)
+
+    async def update_cron(
+        self, cron_id: str, change: Callable[[CronRecord], CronRecord]
+    ) -> CronRecord | None:
+        return await self._write(crons.update_cron, cron_id, change)
+
+    async def delete_cron(self, cron_id: str) -> bool:
+        return await self._write(crons.delete_cron, cron_id)
+
+    async def search_crons(
+        self, wanted: CronFilter, *, order: CronOrder, limit: int, offset: int
+    ) -> FoundCrons:
+        return await self._scan(crons.search_crons, wanted, order=order, limit=limit, offset=offset)
+
+    async def count_crons(self, wanted: CronFilter) -> int:
+        return await self._scan(crons.count_crons, wanted)
+
+    async def due_crons(self, at: str, *, limit: int) -> Sequence[CronRecord]:
+        return await self._scan(crons.due_crons, at, limit=limit)
+
+    async def next_cron_time(self) -> str | None:
+        return await self._read(crons.next_cron_time)
+
+    async def skip_firing(self, firing: Firing) -> bool:
+        return await self._write(crons.skip_firing, firing)
+
+    # -- webhooks ----------------------------------------------------------------------
+
+    async def due_webhooks(self, at: str, *, limit: int) -> Sequence[WebhookRecord]:
+        return await self._scan(webhooks.due_webhooks, at, limit=limit)
+
+    async def next_webhook_time(self) -> str | None:
+        return await self._read(webhooks.next_webhook_time)
+
+    async def postpone_webhook(self, webhook_id: int, *, due_at: str) -> None:
+        await self._write(webhooks.postpone_webhook, webhook_id, due_at=due_at)
+
+    async def drop_webhook(self, webhook_id: int) -> None:
+        await self._write(webhooks.drop_webhook, webhook_id)
+
+    def webhooks_changed(self) -> trio.Event:
+        return self._webhook_changes.next_change()
 
     # -- journal -----------------------------------------------------------------------
 
@@ -399,7 +472,14 @@ class SqliteStorage:
         at, monotonic = self._now(), self._monotonic()
 
         def operation(connection: sqlite3.Connection) -> T:
-            tx = Tx(connection, at, monotonic, self._limits, self._journal_changes)
+            tx = Tx(
+                connection,
+                at,
+                monotonic,
+                self._limits,
+                self._journal_changes,
+                self._webhook_changes,
+            )
             return body(tx, *args, **kwargs)
 
         return await self.engine.write(operation, name=body.__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from lgtrio.storage.interface import ThreadTtl
 from lgtrio.storage.sqlite.changes import Changes
@@ -36,6 +36,7 @@ class Tx:
     monotonic: float
     limits: Limits
     journal_changes: Changes
+    webhook_changes: Changes = field(factory=Changes)
 
     def execute(self, sql: str, parameters: Row = ()) -> int:
         """Run one statement; how many rows it changed."""
