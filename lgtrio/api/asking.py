@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Final, TypeVar
+from urllib.parse import urlencode
 
 from quart import request
 
@@ -11,6 +12,8 @@ from lgtrio.wire.ids import parse_uuid, random_id
 from lgtrio.wire.query import Query
 
 T = TypeVar("T")
+
+_LAST_EVENT_ID: Final = "last_event_id"
 
 
 async def body_of(cls: type[T]) -> T:
@@ -24,6 +27,15 @@ async def body_of(cls: type[T]) -> T:
 
 def query() -> Query:
     return Query(list(request.args.items(multi=True)))
+
+
+def assistant_of(text: str) -> str:
+    """An assistant id from the path or a body.
+
+    Raises:
+        InvalidRequest: no UUID.
+    """
+    return parse_uuid("assistant", text)
 
 
 def thread_of(text: str) -> str:
@@ -47,3 +59,22 @@ def run_of(text: str) -> str:
 def request_id() -> str:
     """The client's own name for this request, else one of ours; runs and journal carry it."""
     return request.headers.get("X-Request-ID") or random_id()
+
+
+def last_event_id() -> str | None:
+    """Id of the last event that the client has had; the query is for those that come back to a
+    `Location` before they have had one."""
+    return request.headers.get("Last-Event-ID") or query().last(_LAST_EVENT_ID)
+
+
+def location_after(path: str, event_id: str | None) -> str:
+    """Where to come back to when a stream breaks off: `path` with the query of this request.
+
+    Args:
+        event_id: what the stream starts behind, for clients that break off before its first
+            event; None where nothing is stored.
+    """
+    pairs = [pair for pair in query().pairs if pair[0] != _LAST_EVENT_ID]
+    if event_id is not None:
+        pairs.append((_LAST_EVENT_ID, event_id))
+    return f"{path}?{urlencode(pairs)}" if pairs else path

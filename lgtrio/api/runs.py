@@ -12,6 +12,7 @@ from lgtrio.api.services import Services
 from lgtrio.api.threads import existing_thread
 from lgtrio.errors import NotFound
 from lgtrio.storage.interface import RunRecord, Storage
+from lgtrio.wire.cancels import CancelMany
 from lgtrio.wire.enums import CancelAction
 from lgtrio.wire.runs import RunCreate, render_run, render_runs
 
@@ -82,3 +83,16 @@ class RunRoutes:
             return empty(202)
         path = run_path(thread_id, run_id)
         return json_answer(b"{}", headers={"Content-Location": path, "Location": f"{path}/join"})
+
+    async def cancel_many(self) -> Response:
+        asked = query()
+        wait = asked.boolean("wait")
+        action = asked.word("action", CancelAction, default=CancelAction.INTERRUPT)
+        body = await body_of(CancelMany)
+        named, actor = body.named(), request_id()
+        supervisor = self.services.supervisor
+        if named is None:
+            await supervisor.cancel_all(body.run_status(), action=action, wait=wait, actor=actor)
+        else:
+            await supervisor.cancel(*named, action=action, wait=wait, actor=actor)
+        return empty(204)

@@ -139,7 +139,15 @@ class StateRoutes:
             )
             if await self.services.storage.set_thread_state(thread_id, at_rest(updated)) is None:
                 raise unknown_thread(thread_id)
+            await self._tell(thread_id, graph_id)
         return updated
+
+    async def _tell(self, thread_id: str, graph_id: str) -> None:
+        """Those who follow the thread see the new state before a run can change it again."""
+        threads = self.services.supervisor.threads
+        if threads.wants_state(thread_id):
+            state = await self.services.states.get_state(thread_id, graph_id)
+            threads.state_updated(thread_id, state)
 
     async def patch(self, thread_id: str) -> Response:
         thread_id = thread_of(thread_id)

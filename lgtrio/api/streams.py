@@ -6,12 +6,18 @@ from functools import partial
 from typing import Final
 
 from attrs import frozen
-from quart import request
 from quart.wrappers import Response
 from quart_trio.wrappers import TrioResponse
 
 from lgtrio.api.answers import run_path
-from lgtrio.api.asking import body_of, query, request_id, thread_of
+from lgtrio.api.asking import (
+    body_of,
+    last_event_id,
+    location_after,
+    query,
+    request_id,
+    thread_of,
+)
 from lgtrio.api.bodies import ResultSource, RunBody, Source, StreamSource
 from lgtrio.api.orders import Orders
 from lgtrio.api.runs import existing_run
@@ -69,7 +75,7 @@ class StreamRoutes:
             headers={
                 **STREAM_HEADERS,
                 "Content-Location": f"/runs/{run.run_id}" if stateless else path,
-                "Location": f"{path}/stream",
+                "Location": location_after(f"{path}/stream", "-1" if run.resumable else None),
             },
             cancel_on_disconnect=body.on_disconnect is DisconnectMode.CANCEL,
         )
@@ -102,16 +108,17 @@ class StreamRoutes:
         subscription = await self.services.supervisor.follow(
             run,
             modes=frozenset(asked.all("stream_mode")) or None,
-            last_event_id=request.headers.get("Last-Event-ID"),
+            last_event_id=last_event_id(),
         )
         path = run_path(run.thread_id, run.run_id)
+        since = f"0-{subscription.after}" if run.resumable else None
         return self._answer(
             StreamSource(subscription),
             run.run_id,
             headers={
                 **STREAM_HEADERS,
                 "Content-Location": path,
-                "Location": f"{path}/stream",
+                "Location": location_after(f"{path}/stream", since),
             },
             cancel_on_disconnect=cancel_on_disconnect,
         )

@@ -14,6 +14,7 @@ from lgtrio.runs.errands import STORE_SECONDS
 from lgtrio.runs.executor import ErrorInfo, Executor, GraphEnd, GraphOutcome, Part
 from lgtrio.runs.handles import Handles, RunHandle
 from lgtrio.runs.stops import Act, Conclusion, Stop, StopKind, conclude, error_json
+from lgtrio.runs.thread_streams import ThreadStreams
 from lgtrio.storage.interface import Cause, Frame, RunRecord, Storage
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,7 @@ class Execution:
     storage: Storage
     executor: Executor
     handles: Handles
+    threads: ThreadStreams
     run_timeout: float | None
     stopping: bool = field(default=False, init=False)
     """The server goes down: the end of a run that cannot be stored is left to the next start."""
@@ -63,6 +65,7 @@ class Execution:
             handle.stream.close_log()
 
     async def _execute_graph(self, run: RunRecord, handle: RunHandle) -> None:
+        self.threads.run_started(handle)
         started = orjson.dumps({"run_id": run.run_id, "attempt": run.attempt})
         handle.stream.send([Part("metadata", "metadata", started)])
         try:
@@ -123,6 +126,8 @@ class Execution:
         if last is not None:
             handle.stream.publish_last(last)
         self.handles.end(run.run_id, conclusion.result)
+        if finished is not None and finished.thread is None:
+            self.threads.thread_deleted(run.thread_id)
         return finished is None or finished.next_pending
 
 
@@ -141,8 +146,7 @@ async def _log_frames(handle: RunHandle) -> None:
         await handle.stream.log_frames()
     except StorageError:
         log.exception("the log of a resumable stream failed", run_id=handle.run_id)
-        handle.broken = ErrorInfo("StorageError", "The stream's log could not be written.")
-        handle.scope.cancel(reason="stream log failed")
+        handle.fail(ErrorInfo("StorageError", "The stream's log could not be written."))
 
 
 def _conclude(handle: RunHandle) -> Conclusion:

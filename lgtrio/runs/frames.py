@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import orjson
 from attrs import define, frozen
 
 from lgtrio.storage.interface import Frame
@@ -22,6 +23,11 @@ def encode_frame(event: str, data: bytes, frame_id: str | None) -> bytes:
     if frame_id is None:
         return head + b"\r\n"
     return head + b"id: %s\r\n\r\n" % frame_id.encode()
+
+
+def error_frame(name: str, message: str) -> bytes:
+    """What ends the stream of one reader; not a frame of the run, so it has no id."""
+    return encode_frame("error", orjson.dumps({"error": name, "message": message}), None)
 
 
 def frame_id(frame: Frame) -> str:
@@ -45,14 +51,21 @@ def parse_frame_id(text: str) -> int | None:
 class SentFrame:
     """A frame ready for the wire; all subscribers share its bytes."""
 
-    seq: int
-    mode: str
+    frame: Frame
     sse: bytes
 
     @classmethod
     def of(cls, frame: Frame, *, with_id: bool) -> SentFrame:
         encoded = encode_frame(frame.event, frame.data, frame_id(frame) if with_id else None)
-        return cls(frame.seq, frame.mode, encoded)
+        return cls(frame, encoded)
+
+    @property
+    def seq(self) -> int:
+        return self.frame.seq
+
+    @property
+    def mode(self) -> str:
+        return self.frame.mode
 
 
 @define

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import trio
 from attrs import define, field
 
 from lgtrio.runs.executor import ErrorInfo, GraphOutcome, Part
 from lgtrio.runs.stops import Stop
-from lgtrio.runs.streams import RunStream, StreamCut
+from lgtrio.runs.streams import LogOverflow, RunStream, StreamCut
 from lgtrio.storage.interface import Json, Storage
+
+_LOG_OVERFLOW: Final = (
+    "The run streams faster than the database stores its events. Stream less in one step, or create"
+    " the run without stream_resumable."
+)
 
 
 @define(eq=False)
@@ -80,7 +86,17 @@ class RunHandle:
         return self.stream.wanted
 
     def parts(self, parts: Sequence[Part]) -> None:
-        self.stream.send(parts)
+        if self.broken is not None:
+            return
+        try:
+            self.stream.send(parts)
+        except LogOverflow:
+            self.fail(ErrorInfo("StorageError", _LOG_OVERFLOW))
+
+    def fail(self, error: ErrorInfo) -> None:
+        """Something of ours failed under the run: it is cancelled and ends with this error."""
+        self.broken = error
+        self.scope.cancel(reason=error.message)
 
     def ended(self, outcome: GraphOutcome) -> None:
         self.outcome = outcome

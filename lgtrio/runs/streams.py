@@ -14,28 +14,36 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final, Self
 
-import orjson
 import trio
 from attrs import define, field
 
 from lgtrio.runs.executor import Part
-from lgtrio.runs.frames import Batch, SentFrame, encode_frame
+from lgtrio.runs.frames import Batch, SentFrame, error_frame
 from lgtrio.storage.interface import Frame, Json, Storage
 
 _READ_AT_ONCE: Final = 500
 """Frames taken from the log in one read; keeps one replaying client from holding the loop."""
 
-_FELL_BEHIND: Final = encode_frame(
-    "error",
-    orjson.dumps(
-        {
-            "error": "SlowConsumer",
-            "message": "This client read too slowly and missed events. The run goes on; create"
-            " runs with stream_resumable=true to catch up with Last-Event-ID.",
-        }
-    ),
-    None,
+_BYTES_BEHIND: Final = 64 << 20
+"""A subscriber may be behind by so much, however few batches that is."""
+_BYTES_UNLOGGED: Final = 64 << 20
+"""May wait for the log of a resumable run; a run stores a checkpoint after each step, so only a
+step that streams a lot while the database hardly answers gets so far ahead."""
+
+_FELL_BEHIND: Final = error_frame(
+    "SlowConsumer",
+    "This client read too slowly and missed events. The run goes on; create runs with"
+    " stream_resumable=true to catch up with Last-Event-ID.",
 )
+_EXPIRED: Final = error_frame(
+    "EventsExpired",
+    "Events behind the last one that this client has had are not stored any more. Join with"
+    " Last-Event-ID: -1 for all that are, or raise --max-frames-per-run.",
+)
+
+
+class LogOverflow(Exception):
+    """A resumable run sends faster than its log can be written; it has to end."""
 
 
 class StreamCut(Exception):
@@ -64,7 +72,11 @@ class RunStream:
     _subscribers: dict[Subscription, trio.MemorySendChannel[Batch]] = field(
         factory=dict, init=False
     )
+    _eager: int = field(default=0, init=False)
+    """Subscribers that want parts."""
     _unlogged: list[Frame] = field(factory=list, init=False)
+    _unlogged_bytes: int = field(default=0, init=False)
+    """Those being written included."""
     _log_wake: trio.Event = field(factory=trio.Event, init=False)
     _log_closed: bool = field(default=False, init=False)
 
@@ -73,7 +85,12 @@ class RunStream:
     @property
     def wanted(self) -> bool:
         """Whether what is sent now goes anywhere. May be read from any thread."""
-        return self.resumable or bool(self._subscribers)
+        return self.resumable or self._eager > 0
+
+    @property
+    def last_seq(self) -> int:
+        """Of the last frame that was numbered."""
+        return self._seq
 
     async def continue_numbering(self) -> None:
         """Resumable runs: go on after the frames of earlier attempts."""
@@ -82,13 +99,20 @@ class RunStream:
     def send(self, parts: Sequence[Part]) -> None:
         """Publish parts to all subscribers; to the log first when the run is resumable.
 
-        Sync and never blocking: it is called from the door's wake-up. What waits for the log
-        is bounded by the door, which stops taking parts from a run that is far ahead.
+        Sync and never blocking: it is called from the door's wake-up.
+
+        Raises:
+            LogOverflow: too much waits for the log of a resumable run; the parts are dropped, and
+                so must be all that come after them.
         """
         if not self.resumable:
             if self._subscribers:
                 self._publish([self.number(part) for part in parts])
             return
+        size = sum(len(part.data) for part in parts)
+        if self._unlogged_bytes and self._unlogged_bytes + size > _BYTES_UNLOGGED:
+            raise LogOverflow
+        self._unlogged_bytes += size
         self._unlogged.extend(self.number(part) for part in parts)
         self._log_wake.set()
 
@@ -106,6 +130,7 @@ class RunStream:
                 continue
             frames, self._unlogged = self._unlogged, []
             await self.storage.append_frames(self.run_id, frames)
+            self._unlogged_bytes -= sum(len(frame.data) for frame in frames)
             self._publish(frames)
 
     def close_log(self) -> None:
@@ -143,6 +168,7 @@ class RunStream:
         batch = Batch.of(SentFrame.of(frame, with_id=self.resumable) for frame in frames)
         for subscriber, channel in list(self._subscribers.items()):
             try:
+                subscriber.make_room(len(batch.joined))
                 channel.send_nowait(batch)
             except trio.WouldBlock:
                 subscriber.fell_behind = True
@@ -160,10 +186,12 @@ class RunStream:
             send.close()
         else:
             self._subscribers[subscriber] = send
+            self._eager += subscriber.wants_parts
         return receive
 
     def detach(self, subscriber: Subscription) -> None:
         if channel := self._subscribers.pop(subscriber, None):
+            self._eager -= subscriber.wants_parts
             channel.close()
 
 
@@ -184,7 +212,11 @@ class Subscription:
     after: int = 0
     """Last seq delivered."""
     reading_log: bool = False
+    wants_parts: bool = True
+    """Whether it is a reason to make parts. One that is not still gets those made for others."""
     fell_behind: bool = field(default=False, init=False)
+    _waiting: int = field(default=0, init=False)
+    """Bytes in the channel."""
     _channel: trio.MemoryReceiveChannel[Batch] | None = field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -208,6 +240,16 @@ class Subscription:
             self.stream.detach(self)
         if self._channel is not None:
             self._channel.close()
+
+    def make_room(self, size: int) -> None:
+        """Called by the stream for each batch that it is about to put into the channel.
+
+        Raises:
+            trio.WouldBlock: too many bytes are waiting. A single batch always has room.
+        """
+        if self._waiting and self._waiting + size > _BYTES_BEHIND:
+            raise trio.WouldBlock
+        self._waiting += size
 
     @property
     def result(self) -> Json | None:
@@ -233,10 +275,18 @@ class Subscription:
         if not frames:
             self.reading_log = False
             return b""
+        if self.after and frames[0].seq > self.after + 1:
+            self.close()
+            self._channel, self.reading_log = None, False
+            return _EXPIRED
         batch = Batch.of(SentFrame.of(frame, with_id=True) for frame in frames)
-        chunk = batch.select(self.modes, after=self.after)
+        chunk = self.render(batch)
         self.after = frames[-1].seq
         return chunk
+
+    def render(self, batch: Batch) -> bytes:
+        """What the reader is sent of a batch: the frames it wants and has not had."""
+        return batch.select(self.modes, after=self.after)
 
     async def _from_channel(self) -> bytes:
         if self._channel is None:
@@ -253,7 +303,8 @@ class Subscription:
                 return b"".join(chunks)
 
     def _take(self, batch: Batch) -> bytes:
-        chunk = batch.select(self.modes, after=self.after)
+        self._waiting -= len(batch.joined)
+        chunk = self.render(batch)
         self.after = max(self.after, batch.frames[-1].seq)
         return chunk
 
@@ -265,6 +316,7 @@ class Subscription:
             raise trio.EndOfChannel
         self.fell_behind = False
         if self.stream.resumable:
+            self._waiting = 0
             self._channel = self.stream.attach(self)
             self.reading_log = True
             return b""

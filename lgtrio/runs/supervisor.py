@@ -41,6 +41,7 @@ from lgtrio.runs.results import stored_result
 from lgtrio.runs.starting import Starter
 from lgtrio.runs.stops import Stop, StopKind
 from lgtrio.runs.streams import Subscription
+from lgtrio.runs.thread_streams import ThreadFollower, ThreadStreams
 from lgtrio.storage.interface import (
     Cause,
     CreatedRun,
@@ -50,7 +51,7 @@ from lgtrio.storage.interface import (
     RunRecord,
     Storage,
 )
-from lgtrio.wire.enums import ACTIVE, CancelAction, RunStatus
+from lgtrio.wire.enums import ACTIVE, CancelAction, RunStatus, ThreadStreamMode
 
 log = structlog.get_logger(__name__)
 
@@ -133,6 +134,8 @@ class Supervisor:
     options: RunOptions
     nursery: trio.Nursery
     now: Callable[[], datetime] = wall_now
+    threads: ThreadStreams = field(init=False)
+    """Those who follow whole threads; they hear of runs from here."""
     _handles: Handles = field(init=False)
     _execution: Execution = field(init=False)
     _starter: Starter = field(init=False)
@@ -141,7 +144,10 @@ class Supervisor:
     def __attrs_post_init__(self) -> None:
         options = self.options
         self._handles = Handles(self.storage, options.subscriber_buffer)
-        self._execution = Execution(self.storage, self.executor, self._handles, options.run_timeout)
+        self.threads = ThreadStreams(self.storage)
+        self._execution = Execution(
+            self.storage, self.executor, self._handles, self.threads, options.run_timeout
+        )
         places = Places(options.n_jobs, options.max_runs_per_graph, options.max_runs_per_assistant)
         self._starter = Starter(
             self.storage, self._handles, self._execution, places, self.nursery, self.now
@@ -248,22 +254,47 @@ class Supervisor:
         Args:
             run: as read from the storage.
             modes: keep only frames of these modes (`metadata` and `error` always).
-            last_event_id: the client's `Last-Event-ID`; only resumable runs can honour it.
+            last_event_id: the client's `Last-Event-ID`; only resumable runs can honour it. None
+                for what happens from now on.
+
+        Returns:
+            The subscription; of a resumable run its `after` is where it starts.
+
+        Raises:
+            InvalidRequest: that is no id of a resumable run's stream.
         """
-        after = parse_frame_id(last_event_id) if last_event_id is not None else None
-        if last_event_id is not None and run.resumable and after is None:
-            raise InvalidRequest(
-                f"Invalid Last-Event-ID {last_event_id!r}: send an id of this stream, or -1."
-            )
+        after = await self._place_in_log(run, last_event_id) if run.resumable else 0
         handle = await self.handle_of(run)
-        replay = run.resumable and after is not None
         return Subscription(
             run.run_id,
             self.storage,
             handle.stream if handle else None,
             modes=modes,
-            after=after if replay and after is not None else 0,
-            reading_log=replay,
+            after=after,
+            reading_log=run.resumable,
+        )
+
+    async def _place_in_log(self, run: RunRecord, last_event_id: str | None) -> int:
+        if last_event_id is None:
+            return await self.storage.last_frame(run.run_id)
+        after = parse_frame_id(last_event_id)
+        if after is None:
+            raise InvalidRequest(
+                f"Invalid Last-Event-ID {last_event_id!r}: send an id of this stream, or -1."
+            )
+        return after
+
+    async def follow_thread(
+        self,
+        thread_id: str,
+        modes: frozenset[ThreadStreamMode],
+        *,
+        last_event_id: str | None = None,
+    ) -> ThreadFollower:
+        """Join the stream of a thread that exists; see `ThreadStreams.follow`."""
+        running = self._handles.claimed_of(thread_id)
+        return await self.threads.follow(
+            thread_id, modes, running=running, last_event_id=last_event_id
         )
 
     async def join(self, run: RunRecord, handle: RunHandle | None = None) -> bytes:
@@ -343,13 +374,33 @@ class Supervisor:
         Raises:
             NotFound: none of the runs exists on the thread, or all have ended.
         """
+        found = [run for run in await self._stored(run_ids) if run.thread_id == thread_id]
+        return await self._cancel(found, action, wait=wait, actor=actor)
+
+    async def cancel_all(
+        self, status: RunStatus | None, *, action: CancelAction, wait: bool, actor: str | None
+    ) -> int:
+        """Cancel the runs of all threads that are pending or running, or in one of the two.
+
+        Returns, raises: as `cancel`.
+        """
+        found = await self._stored(await self.storage.active_runs(status))
+        return await self._cancel(found, action, wait=wait, actor=actor)
+
+    async def _stored(self, run_ids: Sequence[str]) -> Sequence[RunRecord]:
         runs = [await self.storage.get_run(run_id) for run_id in run_ids]
-        found = [run for run in runs if run is not None and run.thread_id == thread_id]
-        if not found:
+        return [run for run in runs if run is not None]
+
+    async def _cancel(
+        self, runs: Sequence[RunRecord], action: CancelAction, *, wait: bool, actor: str | None
+    ) -> int:
+        if not runs:
             raise NotFound(NO_RUNS)
         message = f"{action} requested via POST /threads/{{thread_id}}/runs/{{run_id}}/cancel"
         stop = Stop(_STOP_KINDS[action], Cause.CLIENT, actor, message)
-        cancelled = [run for run in found if await self._stop(run, stop)]
+        # Those that wait go first, or one could start when the one before it has ended.
+        in_order = sorted(runs, key=lambda run: run.status is not RunStatus.PENDING)
+        cancelled = [run for run in in_order if await self._stop(run, stop)]
         if not cancelled:
             raise NotFound(NO_MATCHING)
         if wait:
@@ -408,6 +459,8 @@ class Supervisor:
         if finished is None:
             return False
         self._handles.end(run.run_id, b"{}")
+        if finished.thread is None:
+            self.threads.thread_deleted(run.thread_id)
         if finished.next_pending:
             self._starter.mark_ready(run.thread_id, run.assistant_id)
         return True
@@ -441,6 +494,7 @@ class Supervisor:
             active = await self.storage.delete_thread(thread_id, actor=actor)
             for run in active or ():
                 self._handles.end(run.run_id, b"{}")
+            self.threads.thread_deleted(thread_id)
             # The thread of a stateless run goes with its run.
             return active is not None or bool(claimed)
 
@@ -498,6 +552,7 @@ class Supervisor:
             await self._errands.all_done()
         for handle in self._handles.all():
             self._handles.break_off(handle)
+        self.threads.break_off()
 
     @property
     def executing(self) -> Mapping[str, RunHandle]:

@@ -78,6 +78,18 @@ class Query:
         except ValueError:
             raise InvalidRequest(f"`{name}` must be {one_of(enum)}, got {text!r}") from None
 
+    def words(self, name: str, enum: type[E]) -> list[E]:
+        """Every value, whether repeated or separated by commas.
+
+        Raises:
+            InvalidRequest: one is none of the enum's words.
+        """
+        texts = [text for value in self.all(name) for text in value.split(",") if text]
+        try:
+            return [enum(text) for text in texts]
+        except ValueError:
+            raise InvalidRequest(f"`{name}` must be {one_of(enum)}, got {texts!r}") from None
+
 
 def check_names(name: str, given: Iterable[str], allowed: Sequence[str]) -> None:
     """Let known column names pass.

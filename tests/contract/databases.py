@@ -70,6 +70,7 @@ def new_run(
     *,
     strategy: str = "enqueue",
     temporary: bool = False,
+    resumable: bool = False,
     not_before: str | None = None,
     thread_config: bytes = b"{}",
 ) -> NewRun:
@@ -83,6 +84,7 @@ def new_run(
         kwargs=b'{"input":  {"as": "sent"}}',
         thread_config=thread_config,
         temporary=temporary,
+        resumable=resumable,
         not_before=not_before,
     )
 
@@ -93,9 +95,9 @@ async def create(storage: Storage, new: NewRun, *, claim: bool = False) -> Creat
     )
 
 
-async def running(storage: Storage, thread_id: str = T) -> str:
+async def running(storage: Storage, thread_id: str = T, *, resumable: bool = False) -> str:
     """The id of a run that has been created and claimed."""
-    created = await create(storage, new_run(thread_id), claim=True)
+    created = await create(storage, new_run(thread_id, resumable=resumable), claim=True)
     assert created.claimed is not None
     return created.run.run_id
 

@@ -253,3 +253,14 @@ async def test_ids_that_are_taken_are_refused(storage: Storage) -> None:
     with pytest.raises(AlreadyExists, match=new.run_id):
         await create(storage, evolve(new, thread_id=U))
     assert await storage.get_thread(U) is None
+
+
+async def test_active_runs_of_all_threads_newest_first(storage: Storage) -> None:
+    first, behind, other = await running(storage), await pending(storage), await running(storage, U)
+    await finish(storage, await pending(storage, U), RunStatus.INTERRUPTED)
+    assert await storage.active_runs() == [other, behind, first]
+    assert await storage.active_runs(RunStatus.RUNNING) == [other, first]
+    assert await storage.active_runs(RunStatus.PENDING) == [behind]
+    for run_id in (first, behind, other):
+        await finish(storage, run_id, RunStatus.INTERRUPTED)
+    assert await storage.active_runs() == []

@@ -6,7 +6,7 @@ from itertools import combinations_with_replacement
 
 from databases import FRAMES_PER_RUN, IDLE, Clock, T, U, finish, running
 
-from lgtrio.storage.interface import Cause, Frame, JournalSpan, NewThread, Storage
+from lgtrio.storage.interface import Cause, Frame, FrameLog, JournalSpan, NewThread, Storage
 from lgtrio.wire.enums import RunStatus
 
 
@@ -55,6 +55,27 @@ async def test_frames_survive_the_end_and_are_not_stored_for_a_run_that_is_gone(
     await storage.delete_run(run_id)
     await storage.append_frames(run_id, _frames(3, 3))
     assert await storage.last_frame(run_id) == 0
+
+
+async def test_the_logs_of_a_thread_in_the_order_of_their_first_frames(storage: Storage) -> None:
+    def at(seq: int, ms: int) -> Frame:
+        return Frame(seq, "values", "values", b"1", ms)
+
+    later, quiet = await running(storage, resumable=True), await running(storage, U)
+    await storage.append_frames(later, [at(1, 500), at(2, 700)])
+    await storage.append_frames(quiet, [at(1, 100)])
+    await finish(storage, later)
+    earlier = await running(storage, resumable=True)
+    await storage.append_frames(earlier, [at(1, 300)])
+    await storage.append_frames(earlier, [at(seq, 300 + seq) for seq in range(2, 14)])
+    assert await storage.frame_logs(T) == [
+        FrameLog(earlier, ended=False, first_ms=304, last_ms=313, last_seq=13),
+        FrameLog(later, ended=True, first_ms=500, last_ms=700, last_seq=2),
+    ]
+    assert await storage.frame_logs(U) == [], "not resumable"
+    await finish(storage, earlier)
+    assert await running(storage, resumable=True)
+    assert len(await storage.frame_logs(T)) == 2, "no frame yet, no log"
 
 
 async def test_the_journal_is_read_by_run_by_thread_and_in_pages(storage: Storage) -> None:
