@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from langgraph_sdk.errors import ConflictError, NotFoundError, UnprocessableEntityError
+from langgraph_sdk.errors import ConflictError, NotFoundError
 
 from support.server import Server
 
@@ -108,13 +108,3 @@ def test_thread_after_a_run(sdk: Any) -> None:
 )
 def test_create_checks_its_fields(server: Server, body: dict[str, Any]) -> None:
     assert httpx.post(f"{server.url}/threads", json=body).status_code == 422
-
-
-@pytest.mark.deviates("supersteps and ttl come with a later version; refused, not ignored")
-@pytest.mark.parametrize(
-    "fields",
-    [{"ttl": 5}, {"supersteps": [{"updates": [{"values": {"foo": "x"}, "as_node": "e1"}]}]}],
-)
-def test_create_refuses_what_it_cannot_do_yet(sdk: Any, fields: dict[str, Any]) -> None:
-    with pytest.raises(UnprocessableEntityError):
-        sdk.threads.create(graph_id="echo", **fields)
