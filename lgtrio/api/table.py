@@ -14,8 +14,10 @@ from lgtrio.api.services import Services
 from lgtrio.api.states import StateRoutes
 from lgtrio.api.streams import StreamRoutes
 from lgtrio.api.system import SystemRoutes
+from lgtrio.api.thread_streams import ThreadStreamRoutes
 from lgtrio.api.threads import ThreadRoutes
-from lgtrio.wire.enums import CancelAction, RunStatus, StreamMode
+from lgtrio.wire.cancels import CancelMany
+from lgtrio.wire.enums import CancelAction, RunStatus, StreamMode, ThreadStreamMode
 from lgtrio.wire.runs import RunCreate
 from lgtrio.wire.states import HistoryQuery, StateAtCheckpoint, StatePatch, StateUpdate
 from lgtrio.wire.thread_search import ThreadCount, ThreadSearch
@@ -30,6 +32,12 @@ _CANCEL_ON_DISCONNECT: Final = Parameter(
 _LAST_EVENT_ID: Final = Parameter(
     "Last-Event-ID", str, "Id of the last event received, or -1 for all from the start.", "header"
 )
+_LAST_EVENT_ID_QUERY: Final = Parameter("last_event_id", str, "Counts where the header is absent.")
+_CANCEL: Final = (
+    Parameter("wait", bool, "Answer when the run has really ended."),
+    Parameter("action", CancelAction, "`rollback`: as if it had never been."),
+)
+_THREAD_MODES: Final = "What to tell; `run_modes` if not given. Also separated by commas."
 _JOURNAL: Final = (
     Parameter("since", str, "Lines from this time on (ISO 8601), or behind the one of this seq."),
     Parameter("until", str, "Lines before this time, or up to and with the one of this seq."),
@@ -271,10 +279,21 @@ def _runs(services: Services, orders: Orders) -> Iterator[Route]:
             "With `wait`: it has ended",
             empty_status=202,
             empty_answer="It is being cancelled",
-            parameters=(
-                Parameter("wait", bool, "Answer when the run has really ended."),
-                Parameter("action", CancelAction, "`rollback`: as if it had never been."),
-            ),
+            parameters=_CANCEL,
+        ),
+    )
+    yield from under(
+        "Runs",
+        Route(
+            "POST",
+            "/runs/cancel",
+            runs.cancel_many,
+            "Cancel many runs: those named, or all of a status",
+            "They are being cancelled; with `wait` they have ended",
+            Content.NOTHING,
+            empty_status=204,
+            body=CancelMany,
+            parameters=_CANCEL,
         ),
     )
     yield from under(
@@ -332,6 +351,24 @@ def _followed_runs(services: Services, orders: Orders) -> Iterator[Route]:
                 Parameter("stream_mode", list[StreamMode], "Only events of these modes."),
                 _CANCEL_ON_DISCONNECT,
                 _LAST_EVENT_ID,
+                _LAST_EVENT_ID_QUERY,
+            ),
+        ),
+    )
+    yield from under(
+        "Threads",
+        Route(
+            "GET",
+            "/threads/<thread_id>/stream",
+            ThreadStreamRoutes(services).stream,
+            "Follow a thread: all of its runs, and changes of its state",
+            "Events, until the thread is deleted",
+            Content.EVENTS,
+            parameters=(
+                Parameter("stream_mode", list[ThreadStreamMode], _THREAD_MODES),
+                Parameter("stream_modes", list[ThreadStreamMode], "The same."),
+                _LAST_EVENT_ID,
+                _LAST_EVENT_ID_QUERY,
             ),
         ),
     )
