@@ -5,12 +5,15 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 from langgraph.pregel import Pregel
+from langgraph.store.base import TTLConfig
 
 from lgtrio.graphs.access import DatabaseAccess
+from lgtrio.graphs.embedding import ItemIndex
 from lgtrio.graphs.saver import RunSaver
 from lgtrio.graphs.store import RunStore
+from lgtrio.langgraph_store import ItemTtl
 from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter
 from lgtrio.storage.sqlite.engine import Engine
 from lgtrio.wire.enums import Durability
@@ -40,10 +43,14 @@ class GraphDatabase:
     """Makes a `Persistence` for each run and state operation."""
 
     writer: CheckpointWriter
+    item_index: ItemIndex | None = None
+    item_ttl: ItemTtl = field(factory=ItemTtl)
 
     @classmethod
-    def on(cls, engine: Engine) -> GraphDatabase:
-        return cls(CheckpointWriter(engine))
+    def on(
+        cls, engine: Engine, item_index: ItemIndex | None = None, item_ttl: ItemTtl | None = None
+    ) -> GraphDatabase:
+        return cls(CheckpointWriter(engine), item_index, item_ttl or ItemTtl())
 
     def for_run(self, run_id: str, durability: Durability) -> Persistence:
         return self._make(run_id, durability)
@@ -55,4 +62,8 @@ class GraphDatabase:
     def _make(self, run_id: str | None, durability: Durability) -> Persistence:
         access = DatabaseAccess(self.writer, run_id or "")
         saver = RunSaver(access, run_id=run_id, durability=durability)
-        return Persistence(access, saver, RunStore(access))
+        ttl = TTLConfig(
+            default_ttl=self.item_ttl.default_minutes,
+            refresh_on_read=self.item_ttl.refresh_on_read,
+        )
+        return Persistence(access, saver, RunStore(access, index=self.item_index, ttl=ttl))

@@ -106,7 +106,7 @@ class ItemStore(Protocol):
         ...
 
 
-async def sweep_items(store: ItemStore, *, period: float) -> Never:
+async def sweep_items(store: ItemStore, period: float) -> Never:
     """Delete expired items every `period` seconds; other writes get in between the steps.
 
     A database that fails is tried again at the next turn.
