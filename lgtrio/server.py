@@ -25,12 +25,14 @@ from lgtrio.errors import SettingsError
 from lgtrio.graphs.side import open_graph_side
 from lgtrio.langgraph_json import LanggraphConfig, read_langgraph_json
 from lgtrio.listen import bind_socket, url_of
+from lgtrio.runs.item_store import sweep_items
 from lgtrio.runs.supervisor import RunOptions, open_supervisor
 from lgtrio.runs.sweeps import sweep_threads
 from lgtrio.storage.interface import Storage
 from lgtrio.storage.sqlite import open_sqlite
 from lgtrio.storage.sqlite.connections import MEMORY
 from lgtrio.storage.sqlite.faults import faults_from_environment
+from lgtrio.storage.sqlite.vectors import enable_vectors
 from lgtrio.welcome import welcome
 from lgtrio.wire.assistants import default_assistant
 from lgtrio.wire.times import now_iso
@@ -91,6 +93,8 @@ async def serve(
     """
     config = read_langgraph_json(settings.config)
     _make_folder(settings.database)
+    if config.store.index is not None:
+        enable_vectors()
     async with (
         open_sqlite(
             settings.database,
@@ -110,8 +114,16 @@ async def serve(
             ) as supervisor:
                 sweep_seconds = config.threads.sweep_minutes * 60
                 supervisor.nursery.start_soon(sweep_threads, storage, sweep_seconds)
+                sweep_seconds = config.store.ttl.sweep_minutes * 60
+                supervisor.nursery.start_soon(sweep_items, graphs.items, sweep_seconds)
                 services = Services(
-                    storage, supervisor, graphs.states, list(config.graphs), settings.heartbeat
+                    storage,
+                    supervisor,
+                    graphs.states,
+                    graphs.descriptions,
+                    list(config.graphs),
+                    settings.heartbeat,
+                    items=graphs.items,
                 )
                 async with open_http(create_app(services), sock) as http:
                     storage.announce(port=sock.getsockname()[1])

@@ -37,7 +37,7 @@ _ERROR: Final[Json] = {
 }
 _UUIDS: Final = frozenset({"assistant_id", "thread_id", "run_id"})
 _NULL: Final = {"type": "null"}
-_PART = re.compile(r"<(\w+)>")
+_PART = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
 @define(eq=False)

@@ -86,10 +86,7 @@ class Orders:
         assistant = await self.services.storage.get_assistant(assistant_id)
         if assistant is None:
             raise NotFound(_NOT_FOUND)
-        if assistant.graph_id not in graphs:
-            raise NotFound(
-                f"Graph '{assistant.graph_id}' not found. Expected one of: {sorted(graphs)}"
-            )
+        self.services.check_graph(assistant.graph_id)
         return assistant
 
     def _uuid(self, given: str) -> str:

@@ -6,20 +6,31 @@ from collections.abc import Iterator
 from typing import Final
 
 from lgtrio.api.assistants import AssistantRoutes
+from lgtrio.api.descriptions import DescriptionRoutes
 from lgtrio.api.journal import DEFAULT_LIMIT, MAX_LIMIT, JournalFormat, JournalRoutes
 from lgtrio.api.orders import Orders
 from lgtrio.api.routes import Content, Parameter, Route, under
 from lgtrio.api.runs import RunRoutes
 from lgtrio.api.services import Services
 from lgtrio.api.states import StateRoutes
+from lgtrio.api.store import StoreRoutes
 from lgtrio.api.streams import StreamRoutes
 from lgtrio.api.system import SystemRoutes
 from lgtrio.api.thread_streams import ThreadStreamRoutes
 from lgtrio.api.threads import ThreadRoutes
+from lgtrio.wire.assistants import (
+    AssistantCount,
+    AssistantCreate,
+    AssistantPatch,
+    AssistantSearch,
+    LatestVersion,
+    VersionSearch,
+)
 from lgtrio.wire.cancels import CancelMany
 from lgtrio.wire.enums import CancelAction, RunStatus, StreamMode, ThreadStreamMode
 from lgtrio.wire.runs import RunCreate
 from lgtrio.wire.states import HistoryQuery, StateAtCheckpoint, StatePatch, StateUpdate
+from lgtrio.wire.store import ItemDelete, ItemPut, ItemSearch, NamespaceSearch
 from lgtrio.wire.thread_search import ThreadCount, ThreadSearch
 from lgtrio.wire.threads import ThreadCreate, ThreadPatch, ThreadPrune
 
@@ -55,10 +66,12 @@ def routes(services: Services) -> Iterator[Route]:
     orders = Orders(services)
     yield from _system()
     yield from _assistants(services)
+    yield from _descriptions(services)
     yield from _threads(services)
     yield from _states(services)
     yield from _runs(services, orders)
     yield from _followed_runs(services, orders)
+    yield from _store(services)
     yield from _journal(services)
 
 
@@ -77,7 +90,114 @@ def _assistants(services: Services) -> Iterator[Route]:
     return under(
         "Assistants",
         Route(
+            "POST",
+            "/assistants",
+            assistants.create,
+            "Create an assistant",
+            "The assistant",
+            body=AssistantCreate,
+        ),
+        Route(
+            "POST",
+            "/assistants/search",
+            assistants.search,
+            "Search assistants",
+            "Assistants; how many there are in all is in `X-Pagination-Total`",
+            Content.ARRAY,
+            body=AssistantSearch,
+        ),
+        Route(
+            "POST",
+            "/assistants/count",
+            assistants.count,
+            "Count assistants",
+            "A number",
+            Content.ANY,
+            body=AssistantCount,
+        ),
+        Route(
             "GET", "/assistants/<assistant_id>", assistants.get, "Get an assistant", "The assistant"
+        ),
+        Route(
+            "PATCH",
+            "/assistants/<assistant_id>",
+            assistants.patch,
+            "Make a new version of an assistant",
+            "The assistant",
+            body=AssistantPatch,
+        ),
+        Route(
+            "DELETE",
+            "/assistants/<assistant_id>",
+            assistants.delete,
+            "Delete an assistant with all its versions",
+            "It is gone",
+            Content.NOTHING,
+            empty_status=204,
+            parameters=(Parameter("delete_threads", bool, "And the threads that it ran on."),),
+        ),
+        Route(
+            "POST",
+            "/assistants/<assistant_id>/versions",
+            assistants.versions,
+            "List the versions of an assistant",
+            "Versions, newest first",
+            Content.ARRAY,
+            body=VersionSearch,
+        ),
+        Route(
+            "POST",
+            "/assistants/<assistant_id>/latest",
+            assistants.set_latest,
+            "Make a version the active one",
+            "The assistant",
+            body=LatestVersion,
+        ),
+    )
+
+
+def _descriptions(services: Services) -> Iterator[Route]:
+    descriptions = DescriptionRoutes(services)
+    recurse = Parameter("recurse", bool, "With those inside of subgraphs.")
+    schemas = "Schemas by namespace"
+    return under(
+        "Assistants",
+        Route(
+            "GET",
+            "/assistants/<assistant_id>/graph",
+            descriptions.graph,
+            "Draw the graph of an assistant, or the graph of this name",
+            "Nodes and edges",
+            parameters=(
+                Parameter(
+                    "xray",
+                    {"anyOf": [{"type": "boolean"}, {"type": "integer", "minimum": 1}]},
+                    "Down to which level the nodes of subgraphs are shown; true for all.",
+                ),
+            ),
+        ),
+        Route(
+            "GET",
+            "/assistants/<assistant_id>/schemas",
+            descriptions.schemas,
+            "What the graph of an assistant takes and gives",
+            "JSON schemas",
+        ),
+        Route(
+            "GET",
+            "/assistants/<assistant_id>/subgraphs",
+            descriptions.subgraphs,
+            "What the subgraphs take and give",
+            schemas,
+            parameters=(recurse,),
+        ),
+        Route(
+            "GET",
+            "/assistants/<assistant_id>/subgraphs/<path:namespace>",
+            descriptions.subgraphs,
+            "What one subgraph takes and gives",
+            schemas,
+            parameters=(recurse,),
         ),
     )
 
@@ -391,6 +511,62 @@ def _followed_runs(services: Services, orders: Orders) -> Iterator[Route]:
             "The final state, or an error object",
             Content.ANY,
             body=RunCreate,
+        ),
+    )
+
+
+def _store(services: Services) -> Iterator[Route]:
+    store = StoreRoutes(services.items)
+    return under(
+        "Store",
+        Route(
+            "PUT",
+            "/store/items",
+            store.put,
+            "Store an item, in place of one that is there",
+            "It is stored",
+            Content.NOTHING,
+            empty_status=204,
+            body=ItemPut,
+        ),
+        Route(
+            "GET",
+            "/store/items",
+            store.get,
+            "Get an item",
+            "The item, or null",
+            Content.ANY,
+            parameters=(
+                Parameter("namespace", str, "Its labels, joined by periods; required."),
+                Parameter("key", str, "Required."),
+                Parameter("refresh_ttl", bool, "Whether its time to live begins anew."),
+            ),
+        ),
+        Route(
+            "DELETE",
+            "/store/items",
+            store.delete,
+            "Delete an item",
+            "There is none of that key",
+            Content.NOTHING,
+            empty_status=204,
+            body=ItemDelete,
+        ),
+        Route(
+            "POST",
+            "/store/items/search",
+            store.search,
+            "Search items, by their values or by meaning",
+            "`items`: the nearest to the query first, then in the order of their first put",
+            body=ItemSearch,
+        ),
+        Route(
+            "POST",
+            "/store/namespaces",
+            store.namespaces,
+            "List namespaces that have items",
+            "`namespaces`, sorted",
+            body=NamespaceSearch,
         ),
     )
 

@@ -17,6 +17,7 @@ from lgtrio.api.services import Services
 from lgtrio.api.serving import HttpServer, open_http
 from lgtrio.config import Settings
 from lgtrio.errors import NotFound
+from lgtrio.graphs.items import LanggraphItems
 from lgtrio.listen import bind_socket
 from lgtrio.runs.executor import RunSink, StateUpdated
 from lgtrio.runs.supervisor import RunOptions, Supervisor, open_supervisor
@@ -88,6 +89,20 @@ class RecordingStates:
     async def update_state(self, thread_id: str, graph_id: str, **asked: Any) -> StateUpdated:
         self._note("update_state", thread_id=thread_id, graph_id=graph_id, **asked)
         return self.updated
+
+
+@define(eq=False)
+class RecordingDescriptions:
+    """Answers with what it was asked."""
+
+    async def drawing(self, graph_id: str, config: Any, **asked: Any) -> bytes:
+        return orjson.dumps({"graph_id": graph_id, "config": config, **asked})
+
+    async def schemas(self, graph_id: str, config: Any) -> bytes:
+        return orjson.dumps({"graph_id": graph_id, "config": config})
+
+    async def subgraphs(self, graph_id: str, config: Any, **asked: Any) -> bytes:
+        return orjson.dumps({"graph_id": graph_id, "config": config, **asked})
 
 
 class Sockets(list[trio.SocketStream]):
@@ -177,7 +192,15 @@ async def live(*, heartbeat: float = 5.0, **options: Any) -> AsyncIterator[Live]
         ):
             for graph in GRAPHS:
                 await storage.ensure_assistant(default_assistant(graph, None, now_iso()))
-            services = Services(storage, supervisor, states, GRAPHS, heartbeat)
+            services = Services(
+                storage,
+                supervisor,
+                states,
+                RecordingDescriptions(),
+                GRAPHS,
+                heartbeat,
+                items=LanggraphItems(storage.engine),
+            )
             with bind_socket(Settings(port=0)) as sock, closing(Sockets()) as sockets:
                 port = sock.getsockname()[1]
                 async with (

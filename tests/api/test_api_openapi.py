@@ -45,7 +45,7 @@ def references(node: Any) -> Iterator[str]:
 
 async def test_every_route_is_in_it(api: Live, document: Any) -> None:
     served = {
-        (re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in create_app(api.services).url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }

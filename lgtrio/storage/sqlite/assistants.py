@@ -6,7 +6,7 @@ The row of an assistant is a copy of its active version, so that runs read one r
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
+from typing import Any, Final
 
 import orjson
 from attrs import evolve
@@ -20,6 +20,8 @@ COLUMNS: Final = (
     " CAST(metadata AS BLOB), created_at, updated_at"
 )
 """Those of an `AssistantRecord`, in its order."""
+_LARGEST: Final = (1 << 63) - 1
+"""Number that SQLite can be asked for."""
 _VERSIONED: Final = "version, graph_id, name, description, config, context, metadata"
 
 
@@ -86,6 +88,8 @@ def update_assistant(tx: Tx, assistant_id: str, change: AssistantChange) -> Assi
 
 
 def set_assistant_version(tx: Tx, assistant_id: str, version: int) -> AssistantRecord | None:
+    if not 0 < version <= _LARGEST:
+        return None
     changed = tx.execute(
         f"UPDATE assistants SET ({_VERSIONED}, updated_at) ="
         f" (SELECT {_VERSIONED}, ?3 FROM assistant_versions"
@@ -103,7 +107,7 @@ def delete_assistant(tx: Tx, assistant_id: str) -> bool:
 
 
 def _changed(old: AssistantRecord, change: AssistantChange) -> AssistantRecord:
-    given = {
+    given: dict[str, Any] = {
         "graph_id": change.graph_id,
         "name": change.name,
         "description": change.description,
