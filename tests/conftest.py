@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 pytest.register_assert_rewrite("support")
 
@@ -33,6 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Where `rich` is installed, structlog's own default renders each traceback with it: seconds.
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
     config.addinivalue_line("markers", "deviates(why): asserts a deliberate difference")
     config.addinivalue_line("markers", "storm: takes as long as --storm-seconds says")
     config.addinivalue_line("markers", "complains(*patterns): log errors that the test provokes")

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import copy_context
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -18,6 +20,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained, NodeCancelledError
 from langgraph.runtime import RunControl
 
+from lgtrio.graphs.calls import CALLS_OF_RUN, RunCalls
 from lgtrio.graphs.failures import error_info
 from lgtrio.graphs.inputs import node_names, run_config, run_context, unknown_context
 from lgtrio.graphs.loader import LoadedGraph
@@ -26,7 +29,7 @@ from lgtrio.graphs.persistence import Graph, GraphDatabase, Persistence
 from lgtrio.graphs.resumption import starting_input
 from lgtrio.graphs.runtimes import execution_runtime
 from lgtrio.graphs.tap import StreamTap
-from lgtrio.graphs.threads import CALLS_OF_RUN, NodeThreads, SyncCalls
+from lgtrio.graphs.threads import NodeThreads
 from lgtrio.graphs.watch import node_of_context
 from lgtrio.runs.executor import ErrorInfo, GraphEnd, GraphOutcome, Part
 from lgtrio.storage.interface import RunRecord
@@ -57,8 +60,12 @@ class Execution:
     kwargs: RunKwargs = field(init=False)
     persistence: Persistence = field(init=False)
     tap: StreamTap = field(init=False)
-    calls: SyncCalls = field(factory=lambda: SyncCalls(node_of_context), init=False)
+    calls: RunCalls = field(init=False)
     control: RunControl = field(factory=RunControl, init=False)
+    closed: bool = field(default=False, init=False)
+    """Whatever it still does is refused."""
+    loop_is_gone: bool = field(default=False, init=False)
+    """The loop has died or was left behind: the tasks will not come to an end that we hear of."""
     _cancelled: bool = field(default=False, init=False)
     _executing: asyncio.Task[None] | None = field(default=None, init=False)
     _driving: asyncio.Task[None] | None = field(default=None, init=False)
@@ -71,6 +78,7 @@ class Execution:
 
     def __attrs_post_init__(self) -> None:
         self.kwargs = RunKwargs.from_json(self.run.kwargs)
+        self.calls = RunCalls(self.run.run_id, node_of_context)
         self.persistence = self.database.for_run(self.run.run_id, self.kwargs.durability)
         self.tap = StreamTap(
             self.run.run_id,
@@ -83,6 +91,8 @@ class Execution:
     # -- orders --------------------------------------------------------------------------
 
     def start(self) -> None:
+        if self.closed:  # while the loop was blocked
+            return
         loop = asyncio.get_running_loop()
         context = copy_context()
         context.run(CALLS_OF_RUN.set, self.calls)
@@ -99,19 +109,37 @@ class Execution:
 
     def fence(self) -> None:
         """Close the run: whatever it still does is refused, and its threads are replaced."""
-        self.tap.closed = True
+        self.closed = self.tap.closed = True
         self.persistence.access.close()
         self.threads.abandon(self.calls)
+        self.calls.cancel()
 
     @property
     def running(self) -> bool:
         """Whether anything of the run is still executing, fenced or not."""
-        return not (self._driving is None or self._driving.done()) or bool(self.stuck_calls)
+        driving = self._driving
+        on_loop = driving is not None and not driving.done() and not self.loop_is_gone
+        return on_loop or bool(self.calls.running)
+
+    def tell_when_at_rest(self, callback: Callable[[], None]) -> None:
+        """Have a function called once nothing of the run executes any more: now, or later from
+        another thread; it may be called twice."""
+
+        def check(*_: object) -> None:
+            if not self.running:
+                callback()
+
+        self.calls.on_idle = check
+        if self._driving is not None and not self.loop_is_gone:
+            add = partial(self._driving.add_done_callback, check)
+            with suppress(RuntimeError):  # the loop has been closed, its tasks with it
+                self._driving.get_loop().call_soon_threadsafe(add)
+        check()
 
     @property
     def stuck_calls(self) -> list[str]:
-        """Nodes whose sync code is executing in a thread."""
-        return [node or "?" for node in self.threads.running(self.calls).values()]
+        """Nodes that are executing elsewhere than on the loop: in threads, or as Trio nodes."""
+        return [node or "?" for node in self.calls.running.values()]
 
     def outcome_from_storage(self, end: GraphEnd, error: ErrorInfo | None) -> GraphOutcome:
         """What is stored now, read on the calling thread, which it blocks."""
@@ -196,7 +224,7 @@ class Execution:
         if self._exits:
             await asyncio.wait(self._exits, timeout=_LEFTOVERS)
         if self._cancelled:
-            calls = self.threads.running(self.calls)
+            calls = self.calls.running
             if calls:
                 await asyncio.wait([asyncio.wrap_future(call) for call in calls])
         self.fence()

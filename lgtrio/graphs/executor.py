@@ -11,15 +11,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final
 
+import orjson
 import structlog
 import trio
-from attrs import define, field, frozen
+from attrs import define, evolve, field
 
 from lgtrio.graphs.door import Door
 from lgtrio.graphs.execution import Execution
-from lgtrio.graphs.loader import LoadedGraph
-from lgtrio.graphs.loops import LoopSlot
-from lgtrio.graphs.persistence import GraphDatabase
+from lgtrio.graphs.loops import GraphLoop, LoopSlot
+from lgtrio.graphs.served import ServedGraphs
+from lgtrio.graphs.stuck import StuckRun, StuckRuns
 from lgtrio.graphs.threads import NodeThreads
 from lgtrio.runs.executor import ErrorInfo, GraphEnd, GraphOutcome, Part, RunSink
 from lgtrio.storage.interface import RunRecord
@@ -32,32 +33,21 @@ _READ_SECONDS: Final = 10.0
 """Seconds for reading what a fenced run has left."""
 
 
-@frozen
-class StuckRun:
-    """A closed run of which something is still executing."""
-
-    run_id: str
-    nodes: Sequence[str]
-    """Nodes known to be stuck in threads; empty when it is a task of the loop."""
-    since: float
-    """`trio.current_time()` of the closing."""
-
-
 @define(eq=False)
 class _Delivery:
     """The receiving end of one execution, on the Trio loop."""
 
     sink: RunSink
     outcome: GraphOutcome | None = None
-    lost: bool = False
-    """The loop has died: no outcome will arrive."""
+    lost: GraphEnd | None = None
+    """No outcome will arrive, since the loop is gone; the end that this is."""
     fenced: bool = False
     """The run was closed from this side, whatever it was doing."""
     changed: trio.Event = field(factory=trio.Event)
     """Set when there is an outcome, or there will be none."""
 
     def receive(self, items: Sequence[Part | GraphOutcome]) -> None:
-        if self.outcome is not None:
+        if self.outcome is not None or self.fenced:
             return
         parts = [item for item in items if isinstance(item, Part)]
         if parts:
@@ -66,8 +56,8 @@ class _Delivery:
             if isinstance(item, GraphOutcome):
                 self.end(item)
 
-    def lose(self) -> None:
-        self.lost = True
+    def lose(self, end: GraphEnd) -> None:
+        self.lost = end
         self.changed.set()
 
     def end(self, outcome: GraphOutcome) -> None:
@@ -78,11 +68,13 @@ class _Delivery:
             self.changed.set()
 
 
-@frozen
+@define(eq=False)
 class _Active:
     execution: Execution
     delivery: _Delivery
     slot: LoopSlot
+    loop: GraphLoop | None = None
+    """Where it was started; None before."""
 
 
 @define(eq=False)
@@ -90,101 +82,171 @@ class LanggraphExecutor:
     """Implements `lgtrio.runs.executor.Executor`."""
 
     door: Door
-    graphs: Mapping[str, LoadedGraph]
-    slots: Mapping[str, LoopSlot]
-    """Graph id to the loop that it stays on."""
-    database: GraphDatabase
+    served: ServedGraphs
     threads: NodeThreads
     cancel_grace: float
     """Seconds a cancelled run gets to stop."""
     _active: dict[str, _Active] = field(factory=dict, init=False)
-    _closed: dict[str, tuple[Execution, float]] = field(factory=dict, init=False)
-    """Runs that were closed while something of them was executing, and since when."""
+    _stuck: StuckRuns = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._stuck = StuckRuns(self.door)
 
     async def execute(self, run: RunRecord, sink: RunSink) -> GraphOutcome:
         """See the protocol.
 
-        Raises:
-            InternalError: the run's graph is not loaded.
+        A run whose graph is not loaded has failed.
         """
-        loaded = self.graphs.get(run.graph_id)
-        if loaded is None:
+        if run.graph_id not in self.served.graphs:
             return self._unknown_graph(run, sink)
-        delivery = _Delivery(sink)
-        report = partial(self.door.send, delivery)
-        execution = Execution(
-            run, loaded, self.database, self.threads, report, lambda: sink.wants_parts
-        )
-        slot = self.slots[run.graph_id]
-        self._active[run.run_id] = _Active(execution, delivery, slot)
-        try:
-            slot.post(execution.start)
-            await self._follow(execution, delivery, slot)
-        finally:
-            del self._active[run.run_id]
-            self._keep_if_stuck(execution, delivery)
-        assert delivery.outcome is not None
-        return delivery.outcome
+        active = self._make(run, sink)
+        while True:
+            await self._execute(active)
+            if active.delivery.outcome is not None:
+                return active.delivery.outcome
+            active = self._next_attempt(active)
 
     def request_drain(self, run_id: str) -> None:
         if active := self._active.get(run_id):
             active.execution.control.request_drain()
 
+    def is_open(self, run_id: str) -> bool:
+        """Whether a run is being executed and has not been closed."""
+        active = self._active.get(run_id)
+        return active is not None and not active.delivery.fenced
+
+    @property
+    def slots(self) -> Mapping[str, LoopSlot]:
+        """Graph id to the loop that it stays on."""
+        return self.served.slot_of
+
+    @property
+    def executing(self) -> int:
+        """How many runs are being executed."""
+        return len(self._active)
+
     @property
     def stuck(self) -> Sequence[StuckRun]:
-        """Closed runs of which a task or thread is still executing, oldest first."""
-        self._closed = {
-            run_id: closed for run_id, closed in self._closed.items() if closed[0].running
-        }
-        return [
-            StuckRun(run_id, each.stuck_calls, since)
-            for run_id, (each, since) in self._closed.items()
-        ]
+        """Closed runs of which a task or call is still executing, oldest first."""
+        return self._stuck.listed
 
     def lose_runs(self, slot: LoopSlot) -> None:
-        """The slot's loop has died, with everything on it."""
-        for active in self._active.values():
-            if active.slot is slot:
-                active.delivery.lose()
+        """The slot's loop has died: the runs on it fail."""
+        for active in self._open_runs_on(slot):
+            active.execution.loop_is_gone = True
+            active.delivery.lose(GraphEnd.FAILED)
 
-    # -- one run -------------------------------------------------------------------------
+    def move_runs(self, slot: LoopSlot) -> int:
+        """The slot's loop is about to be replaced: the runs on it go on upon the new one.
 
-    async def _follow(self, execution: Execution, delivery: _Delivery, slot: LoopSlot) -> None:
-        """Wait for the outcome; make one when none will come."""
+        Returns:
+            How many.
+        """
+        moved = self._open_runs_on(slot)
+        for active in moved:
+            active.execution.loop_is_gone = True
+            active.delivery.lose(GraphEnd.CANCELLED)
+        return len(moved)
+
+    def _open_runs_on(self, slot: LoopSlot) -> Sequence[_Active]:
+        return [
+            active
+            for active in self._active.values()
+            if active.loop is slot.loop
+            and active.delivery.outcome is None
+            and not active.delivery.fenced
+        ]
+
+    # -- attempts ------------------------------------------------------------------------
+
+    def _make(self, run: RunRecord, sink: RunSink) -> _Active:
+        delivery = _Delivery(sink)
+        execution = Execution(
+            run,
+            self.served.graphs[run.graph_id],
+            self.served.database,
+            self.threads,
+            partial(self.door.send, delivery),
+            lambda: sink.wants_parts,
+        )
+        active = _Active(execution, delivery, self.served.slot_of[run.graph_id])
+        self._active[run.run_id] = active
+        return active
+
+    def _next_attempt(self, before: _Active) -> _Active:
+        """As after a crash of the server, but that the database need not hear of it."""
+        run = before.execution.run
+        run = evolve(run, attempt=run.attempt + 1)
+        log.warning("a run goes on upon another graph loop", run_id=run.run_id, attempt=run.attempt)
+        active = self._make(run, before.delivery.sink)
+        if before.execution.control.drain_requested:
+            active.execution.control.request_drain()
+        started = orjson.dumps({"run_id": run.run_id, "attempt": run.attempt})
+        active.delivery.sink.parts([Part("metadata", "metadata", started)])
+        return active
+
+    async def _execute(self, active: _Active) -> None:
+        """Execute one attempt to its end; without an outcome it is to be followed by another."""
         try:
+            await self._follow(active)
+        finally:
+            del self._active[active.execution.run.run_id]
+            self._list_if_stuck(active)
+
+    # -- one attempt ---------------------------------------------------------------------
+
+    async def _follow(self, active: _Active) -> None:
+        """Start the run and wait for its outcome; make one when none will come."""
+        execution, delivery = active.execution, active.delivery
+        try:
+            execution.loaded = await self.served.current(execution.run.graph_id)
+            active.loop = active.slot.loop
+            active.loop.post(execution.start)
             await delivery.changed.wait()
         except trio.Cancelled:
-            slot.post(execution.cancel)
-            with trio.move_on_after(self.cancel_grace, shield=True):
-                await delivery.changed.wait()
+            end = await self._cancel(active)  # noqa: ASYNC102 - shields itself
             if delivery.outcome is None:
-                end = GraphEnd.FAILED if delivery.lost else GraphEnd.ABANDONED
-                await self._close(execution, delivery, end)  # noqa: ASYNC102 - shields itself
+                await self._close(active, end)  # noqa: ASYNC102 - shields itself
             raise
-        if delivery.outcome is None:
-            await self._close(execution, delivery, GraphEnd.FAILED)
+        if delivery.outcome is not None:
+            return
+        if delivery.lost is GraphEnd.CANCELLED:
+            self._fence(active)
+            with trio.move_on_after(_LAST_WRITES, shield=True):
+                await self._drained(execution)
+        else:
+            await self._close(active, GraphEnd.FAILED)
 
-    async def _close(self, execution: Execution, delivery: _Delivery, end: GraphEnd) -> None:
+    async def _cancel(self, active: _Active) -> GraphEnd:
+        """Give a run the grace time to stop.
+
+        Returns:
+            What its end is if it has no outcome then.
+        """
+        if active.loop is None:
+            return GraphEnd.CANCELLED
+        active.loop.post(active.execution.cancel)
+        with trio.move_on_after(self.cancel_grace, shield=True):
+            await active.delivery.changed.wait()
+        return active.delivery.lost or GraphEnd.ABANDONED
+
+    def _fence(self, active: _Active) -> None:
+        active.execution.fence()
+        active.delivery.fenced = True
+
+    async def _close(self, active: _Active, end: GraphEnd) -> None:
         """Fence a run that does not end by itself, and say what it has left."""
-        execution.fence()
-        delivery.fenced = True
+        execution = active.execution
+        self._fence(active)
         error = None
         if end is GraphEnd.FAILED:
             error = ErrorInfo("InternalError", "The event loop of the run's graph died.")
-        else:
-            log.warning(
-                "a cancelled run did not stop and was closed; what it still does is not stored",
-                run_id=execution.run.run_id,
-                graph_id=execution.run.graph_id,
-                nodes=execution.stuck_calls,
-                grace=self.cancel_grace,
-            )
         outcome = GraphOutcome(end, None, error=error)
         with trio.move_on_after(_LAST_WRITES, shield=True):
             await self._drained(execution)
         with trio.move_on_after(_READ_SECONDS, shield=True):
             outcome = await self._read_outcome(execution, end, error) or outcome
-        delivery.end(outcome)
+        active.delivery.end(outcome)
 
     async def _drained(self, execution: Execution) -> None:
         drained = trio.Event()
@@ -202,10 +264,19 @@ class LanggraphExecutor:
             log.exception("the state of a closed run could not be read")
             return None
 
-    def _keep_if_stuck(self, execution: Execution, delivery: _Delivery) -> None:
-        if delivery.fenced or execution.stuck_calls:
-            self._closed[execution.run.run_id] = (execution, trio.current_time())
-            log.info("stuck runs", count=len(self.stuck))  # forgets those that have ended
+    def _list_if_stuck(self, active: _Active) -> None:
+        execution, loop, fenced = active.execution, active.loop, active.delivery.fenced
+        if loop is None or not (execution.stuck_calls or (fenced and execution.running)):
+            return
+        stuck = self._stuck.add(execution, loop)
+        log.warning(
+            "a run is closed and something of it is still executing; what it does is not stored",
+            run_id=stuck.run_id,
+            graph_id=stuck.graph_id,
+            nodes=stuck.nodes,
+            grace=self.cancel_grace if fenced else None,
+            stuck_runs=len(self.stuck),
+        )
 
     def _unknown_graph(self, run: RunRecord, sink: RunSink) -> GraphOutcome:
         """The run was stored by a server with another langgraph.json."""

@@ -12,9 +12,16 @@ import importlib
 import importlib.util
 import re
 import sys
-from collections.abc import Iterable, Iterator
+import sysconfig
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import Final
+
+_PRIVATE: Final = "_lgtrio_"
+"""What the private names of modules begin with."""
+_OWN: Final = "lgtrio"
+_DEMO: Final = "lgtrio.demo"
 
 
 def extend_sys_path(folders: Iterable[str]) -> None:
@@ -38,6 +45,43 @@ def import_file(file: Path) -> ModuleType:
             if _is_from(module, file):
                 return module
     return _import_privately(file)
+
+
+def forget_modules(folders: Iterable[str]) -> Sequence[str]:
+    """Have the user's modules imported anew by whoever imports them next.
+
+    Those who have imported them before keep the objects that they have.
+
+    Args:
+        folders: where the user's modules are; what is installed in an environment inside of one
+            of them is not the user's.
+
+    Returns:
+        The names of the modules that were forgotten.
+    """
+    roots = [Path(folder).resolve() for folder in folders]
+    installed = {Path(path).resolve() for path in sysconfig.get_paths().values()}
+    names = [name for name, module in list(sys.modules.items()) if _is_users(name, module)]
+    gone = [name for name in names if _is_below(sys.modules[name], roots, installed)]
+    for name in gone:
+        del sys.modules[name]
+    return gone
+
+
+def _is_users(name: str, module: ModuleType) -> bool:
+    if name == "__main__" or getattr(module, "__file__", None) is None:
+        return False
+    top = name.partition(".")[0]
+    return top != _OWN or name == _DEMO or name.startswith(_DEMO + ".")
+
+
+def _is_below(module: ModuleType, roots: Sequence[Path], installed: set[Path]) -> bool:
+    above = set(Path(str(module.__file__)).resolve().parents)
+    if "site-packages" in str(module.__file__):  # an environment that is not this one
+        return False
+    below = [root for root in roots if root in above]
+    # An environment may be inside of a project, and a project inside of an environment's prefix.
+    return any(not (above & {each for each in installed if root in each.parents}) for root in below)
 
 
 def _names(file: Path) -> Iterator[str]:
@@ -90,7 +134,7 @@ def _same(path: str | None, file: Path) -> bool:
 
 
 def _import_privately(file: Path) -> ModuleType:
-    name = "_lgtrio_" + re.sub(r"\W", "_", str(file.with_suffix("")))
+    name = _PRIVATE + re.sub(r"\W", "_", str(file.with_suffix("")))
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)

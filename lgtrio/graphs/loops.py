@@ -20,7 +20,7 @@ import structlog
 import trio
 from attrs import define, field
 
-from lgtrio.errors import InternalError
+from lgtrio.errors import LoopReplaced
 from lgtrio.graphs.door import Conveyor, Door
 
 log = structlog.get_logger(__name__)
@@ -52,12 +52,14 @@ class _GraphEventLoop(asyncio.SelectorEventLoop):
 
 @define(eq=False)
 class GraphLoop:
-    """One asyncio loop and its thread; `post` and `close` are called from the Trio loop."""
+    """One asyncio loop and its thread; ordered about from the Trio loop."""
 
     name: str
     sync_calls: Executor
     on_death: Callable[[BaseException], None]
     """Called in the dying thread."""
+    on_end: Callable[[], None] = lambda: None
+    """Called in the thread as the last thing it does, unless the loop has died."""
     asyncio_loop: asyncio.AbstractEventLoop = field(init=False)
     thread: threading.Thread = field(init=False)
     _orders: Conveyor[Order] = field(init=False)
@@ -78,13 +80,17 @@ class GraphLoop:
         except RuntimeError:
             log.debug("order for a loop that has ended", loop=self.name)
 
+    def leave(self) -> None:
+        """Have the loop end when whatever blocks it lets go of it; does not wait for that."""
+        self._closing = True
+        self.post(self.asyncio_loop.stop)
+
     async def close(self) -> None:
         """End the loop and wait for its thread, but not for a node that blocks it.
 
         Cancellation: the thread is left to itself; it is a daemon.
         """
-        self._closing = True
-        self.post(self.asyncio_loop.stop)
+        self.leave()
         with trio.move_on_after(2 * _LAST_WORDS) as waiting:
             await trio.to_thread.run_sync(self.thread.join, abandon_on_cancel=True)
         if waiting.cancelled_caught:
@@ -105,6 +111,7 @@ class GraphLoop:
                     self.asyncio_loop.close()
                 return  # noqa: ASYNC104 - as above; this is no task
         self._wind_up()
+        self.on_end()
 
     def _wind_up(self) -> None:
         loop = self.asyncio_loop
@@ -131,13 +138,13 @@ def _carry_out(orders: Sequence[Order]) -> None:
 
 @define(eq=False)
 class LoopSlot:
-    """The place of a loop: the graphs on it stay on it, also when a dead loop is replaced."""
+    """The place of a loop: the graphs on it stay on it, also when the loop is replaced."""
 
     name: str
     sync_calls: Executor
     door: Door
     on_death: Callable[[LoopSlot], None] = lambda _slot: None
-    """Called on the Trio loop, when the new loop stands."""
+    """Called on the Trio loop after the slot's loop has died, which has not been replaced yet."""
     loop: GraphLoop = field(init=False)
     _errands: set[_Errand[Any]] = field(factory=set, init=False)
 
@@ -151,6 +158,17 @@ class LoopSlot:
     async def close(self) -> None:
         await self.loop.close()
 
+    def replace(self) -> None:
+        """Put a new loop in the place of one that is blocked or dead.
+
+        Coroutines that wait to be called on it, or have been, raise `LoopReplaced` to who waits.
+        What else was on it is its owners' to fence and to begin again.
+        """
+        self.loop.leave()
+        self.start()
+        for errand in self._errands:
+            errand.receive([outcome.Error(LoopReplaced())])
+
     async def call(
         self,
         function: Callable[P, Coroutine[Any, Any, T]],
@@ -160,18 +178,19 @@ class LoopSlot:
         """Run a coroutine function on the loop and wait for it.
 
         Raises:
-            InternalError: the loop died.
+            LoopReplaced: the loop was blocked, or has died.
             Exception: whatever it raises.
 
         Cancellation: crosses once; the coroutine's end is not waited for.
         """
         errand = _Errand(self.door, lambda: function(*args, **kwargs))
+        loop = self.loop
         self._errands.add(errand)
-        self.post(errand.start)
+        loop.post(errand.start)
         try:
             return await errand.result()
-        except trio.Cancelled:
-            self.post(errand.cancel)
+        except (trio.Cancelled, LoopReplaced):
+            loop.post(errand.cancel)
             raise
         finally:
             self._errands.discard(errand)
@@ -182,9 +201,6 @@ class LoopSlot:
 
     def receive(self, items: Sequence[None]) -> None:  # noqa: ARG002 - that it arrives says all
         """The loop's death has arrived on the Trio loop."""
-        self.start()
-        for errand in self._errands:
-            errand.receive([outcome.Error(InternalError("The event loop of the graph died."))])
         self.on_death(self)
 
 
@@ -199,7 +215,8 @@ class _Errand(Generic[T]):
     _outcome: outcome.Outcome[T] | None = field(default=None, init=False)
 
     def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        if not self._ended.is_set():  # else the loop comes free too late
+            self._task = asyncio.get_running_loop().create_task(self._run())
 
     def cancel(self) -> None:
         if self._task is not None:

@@ -14,24 +14,25 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-import structlog
 import trio
 from attrs import frozen
 
 from lgtrio.config import Settings
+from lgtrio.graphs.descriptions import LanggraphDescriptions
 from lgtrio.graphs.door import Door
+from lgtrio.graphs.embedding import load_index
 from lgtrio.graphs.executor import LanggraphExecutor
-from lgtrio.graphs.loader import GraphsFailed, LoadedGraph, load_graphs
+from lgtrio.graphs.items import LanggraphItems
+from lgtrio.graphs.keeper import LoopKeeper
+from lgtrio.graphs.loader import LoadedGraph
 from lgtrio.graphs.loops import GraphLoop, LoopSlot
 from lgtrio.graphs.persistence import GraphDatabase
+from lgtrio.graphs.served import ServedGraphs
 from lgtrio.graphs.states import LanggraphStates
 from lgtrio.graphs.threads import NodeThreads
 from lgtrio.graphs.watch import LoopWatch
 from lgtrio.langgraph_json import LanggraphConfig
-from lgtrio.problems import Problem
 from lgtrio.storage.sqlite.engine import Engine
-
-log = structlog.get_logger(__name__)
 
 _FEWEST_THREADS: Final = 100
 """However few runs may execute at once, one of them may fan out to many sync nodes."""
@@ -43,8 +44,18 @@ class GraphSide:
     """Implements `lgtrio.runs.executor.Executor`."""
     states: LanggraphStates
     """Implements `lgtrio.runs.executor.GraphStates`."""
-    graphs: Mapping[str, LoadedGraph]
-    """By graph id, in the order of langgraph.json."""
+    descriptions: LanggraphDescriptions
+    """Implements `lgtrio.runs.descriptions.GraphDescriptions`."""
+    items: LanggraphItems
+    """Implements `lgtrio.runs.item_store.ItemStore`."""
+    served: ServedGraphs
+    keeper: LoopKeeper
+    watch: LoopWatch
+
+    @property
+    def graphs(self) -> Mapping[str, LoadedGraph]:
+        """By graph id, in the order of langgraph.json; as they are now."""
+        return self.served.graphs
 
 
 @asynccontextmanager
@@ -58,26 +69,45 @@ async def open_graph_side(
             `switch_interval` are used.
 
     Raises:
-        GraphsFailed: a graph could not be loaded; has all problems of all graphs.
+        GraphsFailed: a graph, or what embeds for the store, could not be loaded; has all problems
+            of all graphs.
 
     Leave it when no run executes any more: what is left is cancelled and not waited for long.
     """
     sys.setswitchinterval(settings.switch_interval)
     threads = NodeThreads(max(settings.n_jobs_per_worker, _FEWEST_THREADS))
-    database = GraphDatabase.on(engine)
     async with _open_slots(settings.graph_loops, threads) as slots:
-        graphs, by_graph = await _load(config, database, slots)
-        executor = LanggraphExecutor(
-            slots[0].door, graphs, by_graph, database, threads, settings.cancel_grace
-        )
-        for slot in slots:
-            slot.on_death = executor.lose_runs
-        watch = LoopWatch(lambda: _loops(slots), settings.blocked_after)
-        watch.start()
-        try:
-            yield GraphSide(executor, LanggraphStates(graphs, by_graph, database), graphs)
-        finally:
-            watch.stop()
+        first, ttl = slots[0], config.store.ttl
+        index = await first.call(load_index, config, lambda: first.loop.asyncio_loop)
+        served = ServedGraphs(config, GraphDatabase.on(engine, index, ttl), slots)
+        await served.load()
+        executor = LanggraphExecutor(slots[0].door, served, threads, settings.cancel_grace)
+        keeper = LoopKeeper(slots[0].door, served, executor, settings.cancel_grace)
+        watch = LoopWatch(lambda: _loops(slots), settings.blocked_after, keeper.report)
+        async with _kept(keeper, watch):
+            yield GraphSide(
+                executor,
+                LanggraphStates(served),
+                LanggraphDescriptions(served),
+                LanggraphItems(engine, ttl, index, first),
+                served,
+                keeper,
+                watch,
+            )
+
+
+@asynccontextmanager
+async def _kept(keeper: LoopKeeper, watch: LoopWatch) -> AsyncIterator[None]:
+    for slot in keeper.served.slots:
+        slot.on_death = keeper.replace_dead
+    watch.start()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(keeper.load_again)
+            yield
+            nursery.cancel_scope.cancel(reason="the graph side closes")
+    finally:
+        watch.stop()
 
 
 @asynccontextmanager
@@ -92,29 +122,6 @@ async def _open_slots(count: int, threads: NodeThreads) -> AsyncIterator[Sequenc
         async with trio.open_nursery() as nursery:
             for slot in slots:
                 nursery.start_soon(slot.close)
-
-
-async def _load(
-    config: LanggraphConfig, database: GraphDatabase, slots: Sequence[LoopSlot]
-) -> tuple[Mapping[str, LoadedGraph], Mapping[str, LoopSlot]]:
-    """Load each graph on the loop that it will stay on."""
-    by_graph = {name: slots[i % len(slots)] for i, name in enumerate(config.graphs)}
-    graphs: dict[str, LoadedGraph] = {}
-    problems: list[Problem] = []
-    store = database.for_state().store
-    for slot in slots:
-        own = [name for name in config.graphs if by_graph[name] is slot]
-        try:
-            loaded = await slot.call(load_graphs, config, only=own, store=store)
-        except GraphsFailed as failed:
-            problems += failed.problems
-            continue
-        graphs |= loaded.graphs
-        for warning in loaded.warnings:
-            log.warning(warning)
-    if problems:
-        raise GraphsFailed(problems)
-    return {name: graphs[name] for name in config.graphs}, by_graph
 
 
 def _loops(slots: Sequence[LoopSlot]) -> Sequence[GraphLoop]:

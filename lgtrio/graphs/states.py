@@ -1,15 +1,21 @@
-"""State, history and state updates of a thread: LangGraph's operations, rendered for clients."""
+"""State, history and state updates of a thread: LangGraph's operations, rendered for clients.
+
+Reading a static graph's state takes none of the author's async code, so it is done in a worker
+thread and answers also while a node blocks the graph's loop. Factories and updates need the loop.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from itertools import pairwise
 from typing import Any, Final
 
 import structlog
 import trio
-from attrs import define
+from attrs import define, field
 from langchain_core.runnables import RunnableConfig
 from langgraph.constants import START
 from langgraph.errors import InvalidUpdateError
@@ -19,10 +25,10 @@ from lgtrio.errors import BadRequest, LgtrioError, NotFound, StorageUnavailable
 from lgtrio.graphs.encode import to_json
 from lgtrio.graphs.failures import error_info
 from lgtrio.graphs.inputs import to_command
-from lgtrio.graphs.loader import LoadedGraph
-from lgtrio.graphs.loops import LoopSlot
-from lgtrio.graphs.persistence import Graph, GraphDatabase
+from lgtrio.graphs.loader import GraphKind, LoadedGraph
+from lgtrio.graphs.persistence import Graph
 from lgtrio.graphs.runtimes import AccessContext, reading
+from lgtrio.graphs.served import ServedGraphs
 from lgtrio.graphs.snapshots import pending_interrupts, thread_state
 from lgtrio.runs.executor import StateUpdated
 from lgtrio.storage.interface import Json
@@ -32,17 +38,20 @@ log = structlog.get_logger(__name__)
 
 INPUT: Final = "__input__"
 """LangGraph's name for the node that an input comes from."""
+_READERS: Final = 8
+"""Worker threads that may read states at once; they compete for the interpreter."""
 _UPDATE_SECONDS: Final = 30.0
 """Deadline of a state update, which is not torn by a client that goes away."""
 
 
 @define(eq=False)
 class LanggraphStates:
-    """Implements `lgtrio.runs.executor.GraphStates`, each operation on its graph's loop."""
+    """Implements `lgtrio.runs.executor.GraphStates`."""
 
-    graphs: Mapping[str, LoadedGraph]
-    slots: Mapping[str, LoopSlot]
-    database: GraphDatabase
+    served: ServedGraphs
+    _readers: trio.CapacityLimiter = field(
+        factory=lambda: trio.CapacityLimiter(_READERS), init=False
+    )
 
     async def get_state(
         self,
@@ -52,9 +61,10 @@ class LanggraphStates:
         checkpoint: dict[str, object] | None = None,
         subgraphs: bool = False,
     ) -> Json:
-        graph = self._graph(graph_id)
+        graph = await self._graph(graph_id)
         at = _config(thread_id, checkpoint)
-        return await self.slots[graph_id].call(self._get_state, graph, at, subgraphs)
+        read = partial(_read_state, at=at, subgraphs=subgraphs)
+        return await self._read(graph, at, read)
 
     async def get_history(
         self,
@@ -66,11 +76,10 @@ class LanggraphStates:
         metadata: dict[str, object] | None = None,
         checkpoint: dict[str, object] | None = None,
     ) -> Json:
-        graph = self._graph(graph_id)
+        graph = await self._graph(graph_id)
         at = _config(thread_id, checkpoint)
-        return await self.slots[graph_id].call(
-            self._get_history, graph, at, limit, before, metadata
-        )
+        read = partial(_read_history, at=at, limit=limit, before=before, metadata=metadata)
+        return await self._read(graph, at, read)
 
     async def update_state(
         self,
@@ -85,11 +94,12 @@ class LanggraphStates:
         """
         Cancellation: shielded, at most 30 s: an update is more than one write.
         """
-        graph = self._graph(graph_id)
+        graph = await self._graph(graph_id)
         at = _config(thread_id, checkpoint)
         at["metadata"] = {**(metadata or {}), "graph_id": graph_id, "thread_id": thread_id}
         with trio.move_on_after(_UPDATE_SECONDS, shield=True):
-            return await self.slots[graph_id].call(self._update_state, graph, at, values, as_node)
+            slot = self.served.slot_of[graph_id]
+            return await slot.call(self._update_state, graph, at, values, as_node)
         raise StorageUnavailable("The state update took too long; it may have been stored.")
 
     async def write_history(
@@ -99,41 +109,43 @@ class LanggraphStates:
         *,
         supersteps: Sequence[Sequence[Mapping[str, Any]]],
     ) -> StateUpdated:
-        graph = self._graph(graph_id)
+        graph = await self._graph(graph_id)
         at = _config(thread_id, None)
         at["metadata"] = {"graph_id": graph_id}
         steps = with_start([[_update(each) for each in updates] for updates in supersteps])
-        return await self.slots[graph_id].call(self._write_history, graph, at, steps)
+        return await self.served.slot_of[graph_id].call(self._write_history, graph, at, steps)
 
-    def _graph(self, graph_id: str) -> LoadedGraph:
-        graph = self.graphs.get(graph_id)
-        if graph is None:
-            raise NotFound(f"Graph '{graph_id}' not found. Expected one of: {sorted(self.graphs)}")
-        return graph
+    async def _graph(self, graph_id: str) -> LoadedGraph:
+        if graph_id not in self.served.graphs:
+            known = sorted(self.served.graphs)
+            raise NotFound(f"Graph '{graph_id}' not found. Expected one of: {known}")
+        return await self.served.current(graph_id)
+
+    async def _read(
+        self, loaded: LoadedGraph, at: RunnableConfig, read: Callable[[Graph], Json]
+    ) -> Json:
+        if loaded.kind is GraphKind.STATIC:
+            return await trio.to_thread.run_sync(
+                self._read_static, loaded, read, limiter=self._readers, abandon_on_cancel=True
+            )
+        slot = self.served.slot_of[loaded.graph_id]
+        return await slot.call(self._read_made, loaded, at, read)
+
+    def _read_static(self, loaded: LoadedGraph, read: Callable[[Graph], Json]) -> Json:
+        persistence = self.served.database.for_state()
+        try:
+            with _worded(loaded):
+                return read(_checkpointed(persistence.give_to(loaded.sample)))
+        finally:
+            persistence.access.close()
 
     # -- on the graph's loop -------------------------------------------------------------
 
-    async def _get_state(self, loaded: LoadedGraph, at: RunnableConfig, subgraphs: bool) -> Json:
-        async with self._open(loaded, at, "threads.read") as graph:
-            snapshot = await graph.aget_state(at, subgraphs=subgraphs)
-        if snapshot.created_at is not None:
-            return to_json(thread_state(snapshot))
-        if checkpoint_id := at.get("configurable", {}).get("checkpoint_id"):
-            raise NotFound(f"Checkpoint {checkpoint_id} not found on this thread.")
-        return EMPTY_STATE
-
-    async def _get_history(
-        self,
-        loaded: LoadedGraph,
-        at: RunnableConfig,
-        limit: int,
-        before: str | None,
-        metadata: dict[str, Any] | None,
+    async def _read_made(
+        self, loaded: LoadedGraph, at: RunnableConfig, read: Callable[[Graph], Json]
     ) -> Json:
-        bound = RunnableConfig(configurable={"checkpoint_id": before}) if before else None
         async with self._open(loaded, at, "threads.read") as graph:
-            history = graph.aget_state_history(at, filter=metadata, before=bound, limit=limit)
-            return to_json([thread_state(snapshot) async for snapshot in history])
+            return await asyncio.to_thread(read, graph)
 
     async def _update_state(
         self, loaded: LoadedGraph, at: RunnableConfig, values: Any, as_node: str | None
@@ -155,20 +167,51 @@ class LanggraphStates:
         self, loaded: LoadedGraph, config: RunnableConfig, access: AccessContext
     ) -> AsyncIterator[Graph]:
         """The graph with a persistence of this operation's own; errors become sentences."""
-        persistence = self.database.for_state()
+        persistence = self.served.database.for_state()
         try:
-            async with loaded.open(config, reading(access, store=persistence.store)) as graph:
-                yield _checkpointed(persistence.give_to(graph))
-        except LgtrioError:
-            raise
-        except (InvalidUpdateError, ValueError) as error:  # LangGraph's word about the request
-            raise BadRequest(str(error)) from error
-        except Exception as error:  # the user's channels, reducers or factory
-            log.warning("a state operation failed", graph_id=loaded.graph_id, exc_info=error)
-            info = error_info(error)
-            raise BadRequest(f"The graph failed: {info.error}: {info.message}") from error
+            with _worded(loaded):
+                runtime = reading(access, store=persistence.store)
+                async with loaded.open(config, runtime) as graph:
+                    yield _checkpointed(persistence.give_to(graph))
         finally:
             persistence.access.close()
+
+
+@contextmanager
+def _worded(loaded: LoadedGraph) -> Iterator[None]:
+    """What fails inside becomes a sentence for the client."""
+    try:
+        yield
+    except LgtrioError:
+        raise
+    except (InvalidUpdateError, ValueError) as error:  # LangGraph's word about the request
+        raise BadRequest(str(error)) from error
+    except Exception as error:  # the user's channels, reducers or factory
+        log.warning("a state operation failed", graph_id=loaded.graph_id, exc_info=error)
+        info = error_info(error)
+        raise BadRequest(f"The graph failed: {info.error}: {info.message}") from error
+
+
+def _read_state(graph: Graph, *, at: RunnableConfig, subgraphs: bool) -> Json:
+    snapshot = graph.get_state(at, subgraphs=subgraphs)
+    if snapshot.created_at is not None:
+        return to_json(thread_state(snapshot))
+    if checkpoint_id := at.get("configurable", {}).get("checkpoint_id"):
+        raise NotFound(f"Checkpoint {checkpoint_id} not found on this thread.")
+    return EMPTY_STATE
+
+
+def _read_history(
+    graph: Graph,
+    *,
+    at: RunnableConfig,
+    limit: int,
+    before: str | None,
+    metadata: dict[str, Any] | None,
+) -> Json:
+    bound = RunnableConfig(configurable={"checkpoint_id": before}) if before else None
+    history = graph.get_state_history(at, filter=metadata, before=bound, limit=limit)
+    return to_json([thread_state(snapshot) for snapshot in history])
 
 
 def _checkpointed(graph: Graph) -> Graph:

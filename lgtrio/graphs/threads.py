@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from contextvars import ContextVar
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -14,29 +13,18 @@ import outcome
 import trio
 from attrs import define, field
 
+from lgtrio.graphs.calls import CALLS_OF_RUN, RunCalls
+
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-@define(eq=False)
-class SyncCalls:
-    """The calls of one run that are under way in threads."""
-
-    node: Callable[[], str | None]
-    """Name of the node that the calling task executes."""
-    running: dict[Future[Any], str | None] = field(factory=dict)
-    """Call to the node that made it; only touched with the lock of `NodeThreads` held."""
-    abandoned: bool = False
-
-
-CALLS_OF_RUN: ContextVar[SyncCalls | None] = ContextVar("lgtrio_sync_calls", default=None)
 
 
 @define(eq=False)
 class _Call:
     future: Future[Any]
     function: Callable[[], Any]
-    owner: SyncCalls | None
+    owner: RunCalls | None
+    node: str | None
 
 
 @define(eq=False)
@@ -55,7 +43,9 @@ class NodeThreads(Executor):
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         future: Future[T] = Future()
-        call = _Call(future, partial(fn, *args, **kwargs), CALLS_OF_RUN.get())
+        owner = CALLS_OF_RUN.get()
+        node = owner.node() if owner is not None else None
+        call = _Call(future, partial(fn, *args, **kwargs), owner, node)
         with self._lock:
             if self._busy >= self.limit:
                 self._waiting.append(call)
@@ -64,16 +54,21 @@ class NodeThreads(Executor):
         self._start(call)
         return future
 
-    def running(self, owner: SyncCalls) -> dict[Future[Any], str | None]:
-        """The owner's calls that have started and not ended, with the node that made each."""
-        with self._lock:
-            return dict(owner.running)
+    @property
+    def busy(self) -> int:
+        """Places in use."""
+        return self._busy
 
-    def abandon(self, owner: SyncCalls) -> None:
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for a place."""
+        return len(self._waiting)
+
+    def abandon(self, owner: RunCalls) -> None:
         """The owner's run has been closed: its stuck threads no longer take up places."""
         with self._lock:
             owner.abandoned = True
-            self._busy -= len(owner.running)
+            self._busy -= owner.places
             ready = self._claim_waiting()
         for call in ready:
             self._start(call)
@@ -89,7 +84,8 @@ class NodeThreads(Executor):
     def _claim(self, call: _Call) -> None:
         owner = call.owner
         if owner is not None:
-            owner.running[call.future] = owner.node()
+            owner.begin(call.future, call.node)
+            owner.places += 1
         if owner is None or not owner.abandoned:
             self._busy += 1
 
@@ -111,9 +107,11 @@ class NodeThreads(Executor):
         owner = call.owner
         with self._lock:
             if owner is not None:
-                del owner.running[call.future]
+                owner.places -= 1
             if owner is None or not owner.abandoned:
                 self._busy -= 1
             ready = self._claim_waiting()
+        if owner is not None:
+            owner.end(call.future)
         for each in ready:
             self._start(each)

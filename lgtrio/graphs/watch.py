@@ -1,7 +1,8 @@
 """Says which node blocks a graph loop, and for how long.
 
 A daemon thread asks each loop for a sign of life. A loop that does not give one is inside a node
-that does not await; the context of the step it is at says which one, and of which run.
+that does not await; the context of the step it is at says which one, and of which run. As long
+as it stays at that step, the Trio side is told again and again: see `lgtrio.graphs.keeper`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from attrs import define, field, frozen
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
 
+from lgtrio.graphs.calls import CALLS_OF_RUN
 from lgtrio.graphs.loops import GraphLoop
 
 log = structlog.get_logger(__name__)
@@ -31,6 +33,18 @@ class Blocker:
     """With the names of the subgraphs around it: `outer:inner`."""
     place: str
     """File and line where the loop's thread is."""
+    step: object = field(eq=False, repr=False)
+    """Identity of the loop's step, the same as long as the loop has not come to the next one."""
+
+
+@frozen
+class Blocked:
+    """A loop that is at one step for long."""
+
+    loop: GraphLoop
+    blocker: Blocker
+    seconds: float
+    """Since the watch saw it at this step for the first time."""
 
 
 def node_of_context() -> str | None:
@@ -43,14 +57,35 @@ def find_blocker(frame: FrameType) -> Blocker:
     Args:
         frame: the innermost frame of a loop's thread.
     """
-    config = _config_of_step(frame)
-    run_id = (config or {}).get("configurable", {}).get("run_id")
+    step = _step(frame)
+    context = Context() if step is None else _context(step)
+    calls = context.get(CALLS_OF_RUN)
     place = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-    return Blocker(None if run_id is None else str(run_id), _node_of(config), place)
+    node = _node_of(context.get(var_child_runnable_config))
+    return Blocker(None if calls is None else calls.run_id, node, place, step)
 
 
-def _config_of_step(frame: FrameType) -> RunnableConfig | None:
-    """The config in the context of the step that a loop's thread is executing.
+def nodes_of(run_id: str, loop: GraphLoop) -> set[str]:
+    """The nodes that a run has under way as tasks of a loop; may be called from any thread."""
+    contexts = [*map(_context_of_waiting, asyncio.all_tasks(loop.asyncio_loop))]
+    if frame := sys._current_frames().get(loop.thread.ident or 0):
+        step = _step(frame)
+        contexts.append(None if step is None else _context(step))
+    nodes = {
+        _node_of(context.get(var_child_runnable_config))
+        for context in contexts
+        if context is not None and _run_of(context) == run_id
+    }
+    return {node for node in nodes if node}
+
+
+def _run_of(context: Context) -> str | None:
+    calls = context.get(CALLS_OF_RUN)
+    return None if calls is None else calls.run_id
+
+
+def _step(frame: FrameType) -> asyncio.Handle | None:
+    """The step that a loop's thread is executing, found from its innermost frame.
 
     Nodes run in tasks of their own, so LangGraph's frames are not below the node's. But the
     loop's own is, with the handle of the step, and that has the task's context.
@@ -59,9 +94,24 @@ def _config_of_step(frame: FrameType) -> RunnableConfig | None:
     while outer is not None:
         handle = outer.f_locals.get("self")
         if isinstance(handle, asyncio.Handle):
-            context: Context = handle._context  # type: ignore[attr-defined]
-            return context.get(var_child_runnable_config)
+            return handle
         outer = outer.f_back
+    return None
+
+
+def _context(step: asyncio.Handle) -> Context:
+    context: Context = step._context  # type: ignore[attr-defined]
+    return context
+
+
+def _context_of_waiting(task: asyncio.Task[object]) -> Context | None:
+    """The context of a task that waits; found by what will wake it, for Python 3.11's sake."""
+    waits_for = getattr(task, "_fut_waiter", None)
+    callbacks = getattr(waits_for, "_callbacks", None) or ()
+    for callback, context in callbacks:
+        if getattr(callback, "__self__", None) is task:
+            found: Context = context
+            return found
     return None
 
 
@@ -79,8 +129,11 @@ class LoopWatch:
     """The loops as they are now; a loop that died has been replaced."""
     blocked_after: float
     """Seconds without a sign of life after which a loop is called blocked."""
+    on_blocked: Callable[[Blocked], None] = lambda _blocked: None
+    """Called in the watch's thread, several times in each `blocked_after`."""
     _stop: threading.Event = field(factory=threading.Event, init=False)
     _thread: threading.Thread = field(init=False)
+    _pulses: dict[GraphLoop, _Pulse] = field(factory=dict, init=False)
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._watch, name="lgtrio-loop-watch", daemon=True)
@@ -89,13 +142,19 @@ class LoopWatch:
     def stop(self) -> None:
         self._stop.set()
 
+    @property
+    def lags(self) -> dict[str, float]:
+        """Name of each loop to the seconds that it took to give its last sign of life, or has
+        been taking to give the next."""
+        return {pulse.loop.name: pulse.lag for pulse in list(self._pulses.values())}
+
     def _watch(self) -> None:
-        pulses: dict[GraphLoop, _Pulse] = {}
         while not self._stop.wait(self.blocked_after / 4):
-            current = self.loops()
-            pulses = {loop: pulses.get(loop) or _Pulse(loop) for loop in current}
-            for pulse in pulses.values():
-                pulse.check(self.blocked_after)
+            known, current = self._pulses, self.loops()
+            self._pulses = {loop: known.get(loop) or _Pulse(loop) for loop in current}
+            for pulse in self._pulses.values():
+                if blocked := pulse.check(self.blocked_after):
+                    self.on_blocked(blocked)
 
 
 @define(eq=False)
@@ -103,40 +162,56 @@ class _Pulse:
     loop: GraphLoop
     _asked: float | None = field(default=None, init=False)
     """When the sign of life was asked for that has not been given yet."""
+    _last_lag: float = field(default=0.0, init=False)
     _reported: Blocker | None = field(default=None, init=False)
+    _seen: tuple[Blocker, float] | None = field(default=None, init=False)
+    """The blocker as it was seen last, and since when it has been at that step."""
 
-    def check(self, blocked_after: float) -> None:
+    @property
+    def lag(self) -> float:
+        asked = self._asked
+        return self._last_lag if asked is None else max(self._last_lag, time.monotonic() - asked)
+
+    def check(self, blocked_after: float) -> Blocked | None:
         asked = self._asked
         if asked is None:
-            self._reported = None
+            self._reported = self._seen = None
             self._asked = time.monotonic()
             self.loop.post(self._give)
-        elif time.monotonic() - asked > blocked_after and self._reported is None:
-            self._report(time.monotonic() - asked)
+        elif time.monotonic() - asked > blocked_after:
+            return self._look(time.monotonic() - asked)
+        return None
 
     def _give(self) -> None:
         """On the loop."""
         asked, self._asked = self._asked, None
-        if self._reported is not None and asked is not None:
-            blocker = self._reported
+        if asked is None:
+            return
+        self._last_lag = time.monotonic() - asked
+        if self._reported is not None:
             log.warning(
                 "the graph loop is free again",
                 loop=self.loop.name,
-                run_id=blocker.run_id,
-                node=blocker.node,
-                blocked_for=round(time.monotonic() - asked, 3),
+                run_id=self._reported.run_id,
+                node=self._reported.node,
+                blocked_for=round(self._last_lag, 3),
             )
 
-    def _report(self, seconds: float) -> None:
+    def _look(self, silent_for: float) -> Blocked | None:
         frame = sys._current_frames().get(self.loop.thread.ident or 0)
         if frame is None:
-            return
-        self._reported = blocker = find_blocker(frame)
-        log.warning(
-            "a node blocks its graph loop; use await, or make it a plain `def`",
-            loop=self.loop.name,
-            run_id=blocker.run_id,
-            node=blocker.node,
-            place=blocker.place,
-            blocked_for=round(seconds, 3),
-        )
+            return None
+        blocker, now = find_blocker(frame), time.monotonic()
+        if self._seen is None or self._seen[0].step is not blocker.step:
+            self._seen = (blocker, now)
+        if self._reported is None:
+            self._reported = blocker
+            log.warning(
+                "a node blocks its graph loop; use await, or make it a plain `def`",
+                loop=self.loop.name,
+                run_id=blocker.run_id,
+                node=blocker.node,
+                place=blocker.place,
+                blocked_for=round(silent_for, 3),
+            )
+        return Blocked(self.loop, blocker, now - self._seen[1])

@@ -12,7 +12,8 @@ from graph_client import Open, Recorder, record
 from odd_graphs import Gate
 from structlog.testing import capture_logs
 
-from lgtrio.graphs.threads import CALLS_OF_RUN, NodeThreads, SyncCalls
+from lgtrio.graphs.calls import CALLS_OF_RUN, RunCalls
+from lgtrio.graphs.threads import NodeThreads
 from lgtrio.runs.executor import GraphEnd
 
 
@@ -29,14 +30,14 @@ async def test_sleeping_sync_nodes_do_not_wait_for_one_another(open_graphs: Open
 
 def test_a_stuck_thread_is_replaced():
     threads = NodeThreads(limit=1)
-    gate, owner = Gate(), SyncCalls(lambda: "node")
+    gate, owner = Gate(), RunCalls("run", lambda: "node")
     context = copy_context()
     context.run(CALLS_OF_RUN.set, owner)
     stuck = context.run(threads.submit, gate.hold)
     waiting = threads.submit(lambda: "done")
     assert gate.reached.wait(10)
     assert not waiting.running(), "there is only one place"
-    assert list(threads.running(owner).values()) == ["node"]
+    assert list(owner.running.values()) == ["node"]
     threads.abandon(owner)
     assert waiting.result(10) == "done"
     gate.opened.set()

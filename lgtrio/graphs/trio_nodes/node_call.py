@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from contextlib import suppress
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Final, Generic, TypeVar
@@ -13,8 +14,9 @@ import trio
 from attrs import define, field
 
 from lgtrio.errors import InternalError
+from lgtrio.graphs.calls import CALLS_OF_RUN, RunCalls
 from lgtrio.graphs.trio_nodes.failures import exception_of_node
-from lgtrio.graphs.trio_nodes.thread import TRIO_THREAD
+from lgtrio.graphs.trio_nodes.thread import TRIO_THREAD, TrioThread
 
 T = TypeVar("T")
 
@@ -52,22 +54,41 @@ class _NodeCall(Generic[T]):
     _ended: outcome.Outcome[T] | None = field(default=None, init=False)
     """Touched in asyncio's thread only."""
     _waking: asyncio.Future[None] = field(init=False)
+    _thread: TrioThread | None = field(default=None, init=False)
+    _calls: RunCalls | None = field(factory=CALLS_OF_RUN.get, init=False)
+    """Of the run that the graph is executed for, where a server executes it."""
+    _call: Future[None] = field(factory=Future, init=False)
+    """Stands for this call there; resolved when the function has ended."""
 
     # -- in asyncio ----------------------------------------------------------------------
 
     async def result(self) -> T:
         self.context.run(GRAPH_LOOP.set, self._loop)
-        thread = TRIO_THREAD.admit(self)
+        self._admit()
         try:
             await self._end()
         except BaseException as error:
-            thread.cancel(self._scope, _CANCEL_REASON)
+            self._cancel()
             if isinstance(error, asyncio.CancelledError):
                 await self._end_in_spite_of_cancels()  # noqa: ASYNC102  (the node's end is owed)
                 self._raise_if_failed()
             raise  # without a wait where the loop was closed under us
         assert self._ended is not None
         return self._ended.unwrap()
+
+    def _admit(self) -> None:
+        if self._calls is not None:
+            self._calls.begin(self._call, self._calls.node(), self._cancel)
+        try:
+            self._thread = TRIO_THREAD.admit(self)
+        except BaseException:
+            self._resolve()
+            raise
+
+    def _cancel(self) -> None:
+        """From any thread."""
+        if self._thread is not None:
+            self._thread.cancel(self._scope, _CANCEL_REASON)
 
     async def _end(self) -> None:
         # A new future each time: cancelling a task cancels the one it waits for.
@@ -113,5 +134,12 @@ class _NodeCall(Generic[T]):
         self._report(outcome.Error(InternalError("The Trio loop of the nodes has ended.")))
 
     def _report(self, ended: outcome.Outcome[T]) -> None:
+        self._resolve()
         with suppress(RuntimeError):  # the graph's loop has been closed: nobody is waiting
             self._loop.call_soon_threadsafe(self._finish, ended)
+
+    def _resolve(self) -> None:
+        if not self._call.done():
+            if self._calls is not None:
+                self._calls.end(self._call)
+            self._call.set_result(None)
