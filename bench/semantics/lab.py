@@ -68,9 +68,11 @@ class Lab:
     async def thread_status_at_rest(self) -> str:
         """The thread's status when no run is active; a server may take some time to tell."""
         end = time.perf_counter() + _REST_SECONDS
-        while (status := await self.thread_status()) == "busy" and time.perf_counter() < end:
+        while (  # noqa: ASYNC110 - another process
+            time.perf_counter() < end and await self.thread_status() == "busy"
+        ):
             await asyncio.sleep(0.02)
-        return status
+        return await self.thread_status()
 
     async def state(self) -> dict[str, Any] | None:
         return await self._get(f"/threads/{self.thread_id}/state")
