@@ -1,4 +1,4 @@
-"""`python -m bench [wait] [stream] [startup] [--rounds N] [--seconds S] [--no-pin]`."""
+"""`python -m bench [SCENARIO]… [--rounds N] [--seconds S] [--no-pin] [--langgraph PATH]`."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ from typing import Any
 
 from attrs import asdict, fields
 
-from bench import startup, stream, wait
+from bench import crowd, latencies, startup, stream, wait
 from bench.measure import environment, pin
 from bench.options import Options
 
-SCENARIOS = {"wait": wait.measure, "stream": stream.measure, "startup": startup.measure}
+SCENARIOS = {
+    "wait": wait.measure,
+    "stream": stream.measure,
+    "startup": startup.measure,
+    "latencies": latencies.measure,
+    "crowd": crowd.measure,
+}
 
 
 def main() -> None:
@@ -36,12 +42,15 @@ def _arguments() -> tuple[Options, list[str]]:
     parser.add_argument("--rounds", type=int, default=fields(Options).rounds.default)
     parser.add_argument("--seconds", type=float, default=fields(Options).seconds.default)
     parser.add_argument("--no-pin", action="store_true", help="let everything use all processors")
+    parser.add_argument(
+        "--langgraph", metavar="PATH", help="measure `PATH dev`, the reference server, as well"
+    )
     args = parser.parse_args()
     unknown = set(args.scenarios) - set(SCENARIOS)
     if unknown:
         parser.error(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
     pinned = {"server_cpus": None} if args.no_pin else {}
-    options = Options(rounds=args.rounds, seconds=args.seconds, **pinned)
+    options = Options(rounds=args.rounds, seconds=args.seconds, langgraph=args.langgraph, **pinned)
     return options, args.scenarios or list(SCENARIOS)
 
 

@@ -22,6 +22,8 @@ class Options:
     """Seconds a server idles before its memory is read."""
     server_cpus: set[int] | None = field(factory=_own_cpu)
     """Processors of the server and of the in-process floor; the clients have the others."""
+    langgraph: str | None = None
+    """Path of the `langgraph` executable of the reference server, measured too if given."""
 
     @property
     def client_cpus(self) -> set[int] | None:
