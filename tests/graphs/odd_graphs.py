@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 
 class State(TypedDict, total=False):
     name: str
+    every: float
     log: Annotated[list[str], operator.add]
 
 
@@ -25,6 +26,7 @@ class Gate:
         self.opened = threading.Event()
         self.ended = threading.Event()
         self.errors: dict[str, BaseException | None] = {}
+        self.ticks = 0
 
     def hold(self) -> None:
         self.reached.set()
@@ -99,6 +101,15 @@ async def swallows(state: State) -> State:
     return {"log": ["swallowed"]}
 
 
+async def ticking(state: State) -> State:
+    """Awaits again and again, and counts how often."""
+    gate = GATES[state["name"]]
+    while True:
+        await asyncio.sleep(state["every"])
+        gate.ticks += 1
+        gate.reached.set()
+
+
 async def breaks_loop(state: State) -> State:
     asyncio.get_running_loop()._selector.close()
     await asyncio.sleep(30)
@@ -113,6 +124,7 @@ def asks_twice(state: State) -> State:
 held = _chain(quick, held_in_thread)
 blocked = _chain(blocks_loop)
 deaf = _chain(aquick, swallows, alast)
+ticks = _chain(ticking)
 breaking = _chain(breaks_loop)
 three = _chain(aquick, quick, alast)
 twice = _chain(asks_twice)

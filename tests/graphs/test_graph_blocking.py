@@ -45,6 +45,39 @@ def test_a_stuck_thread_is_replaced():
     assert threads.submit(lambda: "still").result(10) == "still"
 
 
+def test_with_all_threads_stuck_new_sync_nodes_find_as_many():
+    """Again and again: the stuck ones of closed runs are never counted."""
+    threads, gates = NodeThreads(limit=4), [Gate() for _ in range(12)]
+    for some in (gates[:4], gates[4:8], gates[8:]):
+        owners = [RunCalls(f"run {number}", lambda: "node") for number in range(4)]
+        for owner, gate in zip(owners, some, strict=True):
+            context = copy_context()
+            context.run(CALLS_OF_RUN.set, owner)
+            context.run(threads.submit, gate.hold)
+        assert all(gate.reached.wait(10) for gate in some), "a closed run's thread has the place"
+        assert threads.busy == 4
+        for owner in owners:
+            threads.abandon(owner)
+    assert threads.busy == 0
+    last = threads.submit(lambda: "done")
+    for gate in gates:
+        gate.opened.set()
+    assert last.result(10) == "done"
+
+
+def test_a_call_that_waited_is_named_by_the_node_that_made_it():
+    threads, gate = NodeThreads(limit=1), Gate()
+    nodes = iter(["first", "second"])
+    owner = RunCalls("run", lambda: next(nodes))
+    context = copy_context()
+    context.run(CALLS_OF_RUN.set, owner)
+    context.run(threads.submit, lambda: None).result(10)
+    threads.submit(gate.hold)
+    seen = context.run(threads.submit, lambda: list(owner.running.values()))
+    gate.opened.set()
+    assert seen.result(10) == ["second"]
+
+
 def test_a_call_that_is_cancelled_while_it_waits_never_runs():
     threads = NodeThreads(limit=1)
     gate = Gate()

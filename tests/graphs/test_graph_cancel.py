@@ -89,6 +89,33 @@ async def _cancel_when_held(client: Client, graph: str, given: dict, gate: Gate)
     return sink
 
 
+@pytest.mark.parametrize(("every", "at_most"), [(0.01, 0), (0, 2)])
+async def test_an_awaiting_node_is_cancelled_at_once(
+    open_odd: Open, gate: Gate, held_input: dict, every: float, at_most: int
+):
+    """One that is ready in every turn goes on while the cancel passes through LangGraph."""
+    run = record("ticks", {**held_input, "every": every})
+    async with open_odd() as client:
+        executor, sink = client.side.executor, Recorder()
+        token = trio.lowlevel.current_trio_token()
+        seen: list[int] = []
+        with trio.CancelScope() as scope:
+
+            def cancel() -> None:
+                """On the loop, so that nothing can come between the two."""
+                seen.append(gate.ticks)
+                executor._active[run.run_id].execution.cancel()
+                token.run_sync_soon(scope.cancel)
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(executor.execute, run, sink)
+                await trio.to_thread.run_sync(gate.reached.wait)
+                executor.slots["ticks"].post(cancel)
+        assert sink.outcome.end is GraphEnd.CANCELLED
+        await client.quiet()
+    assert gate.ticks - seen[0] <= at_most
+
+
 async def test_a_sync_node_that_goes_on_is_fenced(open_odd: Open, gate: Gate, held_input: dict):
     async with open_odd(cancel_grace=0.1) as client:
         sink = await _cancel_when_held(client, "held", held_input, gate)
