@@ -140,7 +140,9 @@ def _has_no_default(each: dataclasses.Field[Any]) -> bool:
 def _of_fields(fields: _Fields) -> Schema:
     """An object; fields that cannot be described may have any value."""
     adapters = {name: _described(kind) for name, kind in fields.types.items()}
-    inputs = [(name, _MODE, each) for name, each in adapters.items() if each is not None]
+    inputs: list[tuple[str, JsonSchemaMode, TypeAdapter[Any]]] = [
+        (name, _MODE, each) for name, each in adapters.items() if each is not None
+    ]
     # All at once: so two types of one name get two definitions.
     made, shared = TypeAdapter.json_schemas(inputs, schema_generator=_Quiet)
     properties = {

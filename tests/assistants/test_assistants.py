@@ -147,7 +147,9 @@ def test_quirk_3_the_latest_version_has_all_it_had(sdk: Any) -> None:
 def test_search(sdk: Any) -> None:
     mark = _mark()
     made = [
-        sdk.assistants.create(graph_id, name=name, metadata={**mark, "deep": {"n": n, "odd": n % 2}})
+        sdk.assistants.create(
+            graph_id, name=name, metadata={**mark, "deep": {"n": n, "odd": n % 2}}
+        )
         for n, (name, graph_id) in enumerate(
             [("beta", "echo"), ("Alpha", "context"), ("gamma bet", "echo")]
         )
