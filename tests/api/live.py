@@ -78,7 +78,7 @@ class RecordingStates:
 
     async def get_state(self, thread_id: str, graph_id: str, **asked: Any) -> bytes:
         self._note("get_state", graph_id=graph_id, **asked)
-        if (asked["checkpoint"] or {}).get("checkpoint_id") == "unknown":
+        if (asked.get("checkpoint") or {}).get("checkpoint_id") == "unknown":
             raise NotFound(f"Thread {thread_id} has no checkpoint unknown")
         return orjson.dumps(self.state)
 
@@ -183,11 +183,13 @@ async def read_to_end(stream: trio.SocketStream) -> bytes:
 
 
 @asynccontextmanager
-async def live(*, heartbeat: float = 5.0, **options: Any) -> AsyncIterator[Live]:
+async def live(
+    *, heartbeat: float = 5.0, max_frames_per_run: int = 10_000, **options: Any
+) -> AsyncIterator[Live]:
     executor, states = GatedExecutor(), RecordingStates()
     with trio.fail_after(30):
         async with (
-            open_sqlite(":memory:", inline=True) as storage,
+            open_sqlite(":memory:", inline=True, max_frames_per_run=max_frames_per_run) as storage,
             open_supervisor(storage, executor, RunOptions(**options)) as supervisor,
         ):
             for graph in GRAPHS:

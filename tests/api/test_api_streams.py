@@ -195,7 +195,7 @@ async def test_a_resumable_run_is_replayed_by_last_event_id(api: Live) -> None:
     answer = await api.http.post(f"/threads/{thread_id}/runs/stream", json=body)
     seen = ids(answer.text)
     assert len(seen) == 4
-    path = answer.headers["location"]
+    path = f"{answer.headers['content-location']}/stream"
 
     async def replay(last: str) -> httpx.Response:
         return await api.http.get(path, headers={"Last-Event-ID": last})
@@ -204,9 +204,40 @@ async def test_a_resumable_run_is_replayed_by_last_event_id(api: Live) -> None:
     assert ids((await replay(seen[1])).text) == seen[2:]
     assert (await replay(seen[-1])).text == ""
     assert (await api.http.get(path)).text == ""
+    location = answer.headers["location"]
+    assert (await api.http.get(location)).text == answer.text, "for who broke off before an event"
     bad = await replay("nonsense")
     assert bad.status_code == 422
     assert "Last-Event-ID" in bad.json()["detail"]
+
+
+async def test_location_of_a_join_keeps_its_query_and_its_start(api: Live) -> None:
+    thread_id = await api.thread()
+    script = [["emit", 1], ["gate", "g"], ["burst", 2], ["emit", 2]]
+    run = await api.background(thread_id, *script, stream_resumable=True)
+    await api.executor.reached["g"].wait()
+    while await api.storage.last_frame(run["run_id"]) < 2:
+        await trio.testing.wait_all_tasks_blocked()
+    path = f"/threads/{thread_id}/runs/{run['run_id']}/stream?stream_mode=values"
+    async with api.http.stream("GET", path) as answer:
+        api.executor.gates["g"].set()
+        text = (await answer.aread()).decode()
+    assert events(text) == [("values", 2)]
+    assert (await api.http.get(answer.headers["location"])).text == text
+
+
+async def test_events_that_are_not_stored_any_more_are_not_passed_over_in_silence() -> None:
+    async with live(max_frames_per_run=5) as api:
+        body = run_body([["burst", 20]], stream_resumable=True)
+        answer = await api.http.post(f"/threads/{await api.thread()}/runs/stream", json=body)
+        path = f"{answer.headers['content-location']}/stream"
+        seen = ids(answer.text)
+        expired = await api.http.get(path, headers={"Last-Event-ID": seen[3]})
+        ((name, error),) = events(expired.text)
+        assert (name, error["error"]) == ("error", "EventsExpired")
+        for last, expected in ((seen[15], seen[16:]), ("-1", seen[16:])):
+            replayed = await api.http.get(path, headers={"Last-Event-ID": last})
+            assert ids(replayed.text) == expected
 
 
 async def test_runs_that_are_not_resumable_have_no_ids(api: Live) -> None:
