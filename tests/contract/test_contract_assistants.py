@@ -1,9 +1,7 @@
-"""Assistants in a real database file: versions, merging, searches."""
+"""Assistants, whatever the database: versions, merging, searches."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
@@ -19,18 +17,11 @@ from lgtrio.storage.interface import (
     AssistantRecord,
     Storage,
 )
-from lgtrio.storage.sqlite import open_sqlite
 from lgtrio.wire.enums import AssistantSort
 
 AT: Final = "2026-01-01T00:00:00.000000+00:00"
 BY_NAME: Final = AssistantOrder(AssistantSort.NAME, descending=False)
 UNKNOWN: Final = str(uuid4())
-
-
-@pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[Storage]:
-    async with open_sqlite(str(tmp_path / "lgtrio.db")) as storage:
-        yield storage
 
 
 def _new(name: str = "x", *, graph_id: str = "g", at: str = AT, **metadata: Any) -> AssistantRecord:
