@@ -24,6 +24,7 @@ from lgtrio.json_lines import JsonLines, json_lines
 from lgtrio.langgraph_keys import key_mistakes, key_warnings, kind_of, unknown_keys
 from lgtrio.langgraph_store import StoreConfig, read_store, store_warnings
 from lgtrio.langgraph_ttl import ThreadLifetimes, read_lifetimes
+from lgtrio.langgraph_webhooks import WebhooksConfig, read_webhooks, webhooks_warnings
 from lgtrio.problems import Problem
 from lgtrio.settings_kinds import home_expanded
 
@@ -60,6 +61,7 @@ class LanggraphConfig:
     """Environment variables; not shown in logs, they hold keys."""
     threads: ThreadLifetimes = field(factory=ThreadLifetimes)
     """How long they are kept."""
+    webhooks: WebhooksConfig = field(factory=WebhooksConfig)
     store: StoreConfig = field(factory=StoreConfig)
     warnings: Sequence[str] = ()
     """Sentences for the log."""
@@ -151,6 +153,7 @@ class _Reader:
             env=self._env(data.get("env", {})),
             store=self._store(data.get("store")),
             threads=read_lifetimes(data, self._problem),
+            webhooks=read_webhooks(data.get("webhooks"), self._problem),
             warnings=self.warnings,
         )
 
@@ -297,6 +300,7 @@ class _Reader:
         for path, message in key_mistakes(data):
             self._problem(path, message)
         self.warnings += key_warnings(data)
+        self.warnings += webhooks_warnings(data.get("webhooks"))
 
 
 def _has_src_layout(folder: Path) -> bool:

@@ -13,7 +13,7 @@ KeyPath = tuple[str, ...]
 """`("http", "app")` is the key `app` inside the object `http`."""
 
 _USED: Final = frozenset(
-    {("$schema",), ("graphs",), ("dependencies",), ("env",), ("checkpointer", "ttl")}
+    {("$schema",), ("graphs",), ("dependencies",), ("env",), ("webhooks",), ("checkpointer", "ttl")}
 )
 
 _USED_INSIDE: Final = frozenset({("store", "index"), ("store", "ttl")})
@@ -40,7 +40,6 @@ _LATER: Final = frozenset(
     {
         ("ui",),
         ("ui_config",),
-        ("webhooks",),
         ("checkpointer", "serde"),
         ("http", "configurable_headers"),
         ("http", "logging_headers"),

@@ -9,6 +9,7 @@ storage            opened first (and locked: one server a file), closed last
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,11 +29,13 @@ from lgtrio.listen import bind_socket, url_of
 from lgtrio.runs.item_store import sweep_items
 from lgtrio.runs.supervisor import RunOptions, open_supervisor
 from lgtrio.runs.sweeps import sweep_threads
+from lgtrio.runs.webhooks import WebhookQueue
 from lgtrio.storage.interface import Storage
 from lgtrio.storage.sqlite import open_sqlite
 from lgtrio.storage.sqlite.connections import MEMORY
 from lgtrio.storage.sqlite.faults import faults_from_environment
 from lgtrio.storage.sqlite.vectors import enable_vectors
+from lgtrio.webhooks.sender import WebhookSender
 from lgtrio.welcome import welcome
 from lgtrio.wire.assistants import default_assistant
 from lgtrio.wire.times import now_iso
@@ -106,6 +109,7 @@ async def serve(
         ) as storage,
         open_graph_side(config, storage.engine, settings) as graphs,
     ):
+        headers = config.webhooks.resolved_headers(os.environ)
         await _ensure_assistants(storage, config)
         _keep_what_is_loaded()
         with bind_socket(settings) as sock:
@@ -124,7 +128,11 @@ async def serve(
                     list(config.graphs),
                     settings.heartbeat,
                     items=graphs.items,
+                    webhooks=config.webhooks.url,
                 )
+                supervisor.nursery.start_soon(services.crons.watch)
+                sender = WebhookSender(config.webhooks.url, headers, url_of(sock))
+                supervisor.nursery.start_soon(WebhookQueue(storage, sender).deliver)
                 async with open_http(create_app(services), sock) as http:
                     storage.announce(port=sock.getsockname()[1])
                     _say_hello(settings, url_of(sock), services.graphs)

@@ -22,7 +22,11 @@ async def body_of(cls: type[T]) -> T:
     Raises:
         InvalidRequest: not JSON, or not of the shape.
     """
-    return parse(cls, await request.get_data(cache=False, as_text=False, parse_form_data=False))
+    return parse(cls, await raw_body())
+
+
+async def raw_body() -> bytes:
+    return await request.get_data(cache=False, as_text=False, parse_form_data=False)
 
 
 def query() -> Query:

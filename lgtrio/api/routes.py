@@ -49,7 +49,7 @@ class Route:
     """Of a good answer without a body, where there is one; an answer with a body has 200."""
     empty_answer: str | None = None
     """What that one says, if not the same."""
-    body: type | None = None
+    body: Any = None
     """The class that parses the request's body."""
     parameters: Sequence[Parameter] = ()
     tag: str = ""

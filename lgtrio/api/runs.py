@@ -6,7 +6,7 @@ from attrs import frozen
 from quart.wrappers import Response
 
 from lgtrio.api.answers import empty, json_answer, run_path
-from lgtrio.api.asking import body_of, query, request_id, run_of, thread_of
+from lgtrio.api.asking import body_of, query, raw_body, request_id, run_of, thread_of
 from lgtrio.api.orders import Orders
 from lgtrio.api.services import Services
 from lgtrio.api.threads import existing_thread
@@ -14,7 +14,7 @@ from lgtrio.errors import NotFound
 from lgtrio.storage.interface import RunRecord, Storage
 from lgtrio.wire.cancels import CancelMany
 from lgtrio.wire.enums import CancelAction
-from lgtrio.wire.runs import RunCreate, render_run, render_runs
+from lgtrio.wire.runs import RunCreate, read_batch, render_run, render_runs
 
 
 async def existing_run(storage: Storage, thread_id: str, run_id: str) -> RunRecord:
@@ -49,6 +49,10 @@ class RunRoutes:
         submitted = await self.orders.stateless(await body_of(RunCreate), actor=request_id())
         run = submitted.run
         return json_answer(render_run(run), headers={"Content-Location": f"/runs/{run.run_id}"})
+
+    async def create_batch(self) -> Response:
+        runs = await self.orders.batch(read_batch(await raw_body()), actor=request_id())
+        return json_answer(render_runs(runs))
 
     async def list_runs(self, thread_id: str) -> Response:
         thread_id = thread_of(thread_id)

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from attrs import Factory, field, frozen
 
 from lgtrio.errors import NotFound
+from lgtrio.runs.crons import CronClock
 from lgtrio.runs.descriptions import GraphDescriptions
 from lgtrio.runs.executor import GraphStates
 from lgtrio.runs.item_store import ItemStore
 from lgtrio.runs.journal import Journal
 from lgtrio.runs.supervisor import Supervisor
 from lgtrio.storage.interface import Storage
+from lgtrio.webhooks.policy import UrlPolicy
 
 
 @frozen
@@ -27,6 +29,15 @@ class Services:
     """Seconds between two signs of life on an open stream or a waiting request."""
     items: ItemStore = field(kw_only=True)
     """The store."""
+    webhooks: UrlPolicy = field(kw_only=True, factory=UrlPolicy)
+    """Which URLs clients may have called."""
+    crons: CronClock = field(
+        init=False,
+        default=Factory(
+            lambda self: CronClock(self.supervisor, self.supervisor.now), takes_self=True
+        ),
+    )
+    """To be run as long as the supervisor."""
     journal: Journal = field(
         init=False, default=Factory(lambda self: Journal(self.storage), takes_self=True)
     )

@@ -19,10 +19,11 @@ def _info() -> bytes:
             "langgraph_py_version": version("langgraph"),
             "flags": {
                 "assistants": True,
-                "crons": False,
+                "crons": True,
                 "langsmith": False,
                 "langsmith_tracing_replicas": False,
                 "langsmith_tracing_session_on_runs": False,
+                "strict_resume": True,
             },
             "host": {
                 "kind": "self-hosted",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from lgtrio.api.assistants import AssistantRoutes
+from lgtrio.api.crons import CronRoutes
 from lgtrio.api.descriptions import DescriptionRoutes
 from lgtrio.api.journal import DEFAULT_LIMIT, MAX_LIMIT, JournalFormat, JournalRoutes
 from lgtrio.api.orders import Orders
@@ -27,8 +28,9 @@ from lgtrio.wire.assistants import (
     VersionSearch,
 )
 from lgtrio.wire.cancels import CancelMany
+from lgtrio.wire.crons import CronCount, CronCreate, CronPatch, CronSearch
 from lgtrio.wire.enums import CancelAction, RunStatus, StreamMode, ThreadStreamMode
-from lgtrio.wire.runs import RunCreate
+from lgtrio.wire.runs import BatchedRun, RunCreate
 from lgtrio.wire.states import HistoryQuery, StateAtCheckpoint, StatePatch, StateUpdate
 from lgtrio.wire.store import ItemDelete, ItemPut, ItemSearch, NamespaceSearch
 from lgtrio.wire.thread_search import ThreadCount, ThreadSearch
@@ -71,6 +73,7 @@ def routes(services: Services) -> Iterator[Route]:
     yield from _states(services)
     yield from _runs(services, orders)
     yield from _followed_runs(services, orders)
+    yield from _crons(services, orders)
     yield from _store(services)
     yield from _journal(services)
 
@@ -426,6 +429,15 @@ def _runs(services: Services, orders: Orders) -> Iterator[Route]:
             "The run, which is stored",
             body=RunCreate,
         ),
+        Route(
+            "POST",
+            "/runs/batch",
+            runs.create_batch,
+            "Create several runs in the background: all of them, or none",
+            "The runs, which are stored",
+            Content.ARRAY,
+            body=list[BatchedRun],
+        ),
     )
 
 
@@ -567,6 +579,65 @@ def _store(services: Services) -> Iterator[Route]:
             "List namespaces that have items",
             "`namespaces`, sorted",
             body=NamespaceSearch,
+        ),
+    )
+
+
+def _crons(services: Services, orders: Orders) -> Iterator[Route]:
+    crons = CronRoutes(services, orders)
+    return under(
+        "Crons",
+        Route(
+            "POST",
+            "/runs/crons",
+            crons.create,
+            "Have runs come again and again, each on a thread of its own",
+            "The cron",
+            body=CronCreate,
+        ),
+        Route(
+            "POST",
+            "/threads/<thread_id>/runs/crons",
+            crons.create_for_thread,
+            "Have runs come again and again on a thread",
+            "The cron",
+            body=CronCreate,
+        ),
+        Route(
+            "POST",
+            "/runs/crons/search",
+            crons.search,
+            "Search crons",
+            "Crons; how many there are in all is in `X-Pagination-Total`",
+            Content.ARRAY,
+            body=CronSearch,
+        ),
+        Route(
+            "POST",
+            "/runs/crons/count",
+            crons.count,
+            "Count crons",
+            "A number",
+            Content.ANY,
+            body=CronCount,
+        ),
+        Route("GET", "/runs/crons/<cron_id>", crons.get, "Get a cron", "The cron"),
+        Route(
+            "PATCH",
+            "/runs/crons/<cron_id>",
+            crons.patch,
+            "Change a cron, also to pause it and to resume it",
+            "The cron",
+            body=CronPatch,
+        ),
+        Route(
+            "DELETE",
+            "/runs/crons/<cron_id>",
+            crons.delete,
+            "Delete a cron",
+            "It is gone",
+            Content.NOTHING,
+            empty_status=204,
         ),
     )
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import langgraph.version
 from langchain_core.runnables import RunnableConfig
+from langgraph._internal._constants import CONFIG_KEY_STRICT_RESUME
 from langgraph.types import Command, Send
 from pydantic import BaseModel, ValidationError
 
@@ -44,6 +45,8 @@ def run_config(run: RunRecord, kwargs: RunKwargs, unknown: frozenset[str]) -> Ru
         "graph_id": run.graph_id,
         "assistant_id": run.assistant_id,
     }
+    if kwargs.strict_resume:
+        configurable[CONFIG_KEY_STRICT_RESUME] = True
     config = RunnableConfig(
         configurable=configurable,
         run_id=UUID(run.run_id),

@@ -13,7 +13,7 @@ start finds in the database what was pending or running.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -48,6 +48,7 @@ from lgtrio.storage.interface import (
     Displacement,
     NewRun,
     NewThread,
+    RunOrder,
     RunRecord,
     Storage,
 )
@@ -213,6 +214,36 @@ class Supervisor:
             if place is not None and not handle.claimed:
                 self._starter.release(place)
         self._after_create(created, handle, place)
+        return created
+
+    async def submit_all(
+        self, orders: Sequence[RunOrder], *, actor: str | None = None
+    ) -> Sequence[RunRecord]:
+        """Store several runs in one transaction, all or none, and start them as `submit` does.
+
+        Raises, cancellation: as `submit`.
+        """
+        if self.stopping:
+            raise ShuttingDown
+        created = await self._errands.carry_out_shielded(partial(self._create_all, orders, actor))
+        return [each.run for each in created]
+
+    async def _create_all(
+        self, orders: Sequence[RunOrder], actor: str | None
+    ) -> Sequence[CreatedRun]:
+        news = [order.run for order in orders]
+        handles = [self._handles.of(n.run_id, n.thread_id, resumable=n.resumable) for n in news]
+        try:
+            with ExitStack() as starting:
+                for new in news:
+                    starting.enter_context(self._starter.holds.starting(new.thread_id))
+                created = await self.storage.create_runs(orders, decide=lanes.admit, actor=actor)
+        except BaseException:
+            for handle in handles:
+                self._handles.drop(handle)
+            raise
+        for each, handle in zip(created, handles, strict=True):
+            self._after_create(each, handle, place=None)
         return created
 
     def _after_create(self, created: CreatedRun, handle: RunHandle, place: Place | None) -> None:

@@ -47,7 +47,7 @@ class Cause(StrEnum):
     SHUTDOWN = "shutdown"  # the server is going down; the run will be resumed
     RECOVERY = "recovery"  # the server came up and found the run half done
     GRAPH = "graph"  # the graph itself ended: finished, interrupted or raised
-    SCHEDULER = "scheduler"  # a worker place was free, or the delay had passed
+    SCHEDULER = "scheduler"  # a place was free, a delay had passed, a cron was due
     EXPIRED = "expired"  # the time to live of the run's thread was over
 
 
@@ -273,6 +273,14 @@ class Firing:
     """The `next_run_date` that has come."""
     next_run_date: str | None
     """The one after it; None if there is none any more."""
+
+
+@frozen
+class RunOrder:
+    """A run, and the thread that is made for it if it does not exist (None: it must exist)."""
+
+    run: NewRun
+    thread: NewThread | None
 
 
 @frozen
@@ -690,6 +698,12 @@ class Storage(Protocol):
         """
         ...
 
+    async def create_runs(
+        self, orders: Sequence[RunOrder], *, decide: Decide, actor: str | None = None
+    ) -> Sequence[CreatedRun]:
+        """Insert several runs, all of them or none; otherwise as `create_run` without `claim`."""
+        ...
+
     async def next_run(self, thread_id: str) -> RunRecord | None:
         """The run that `claim_next` would take, or None as there; changes nothing."""
         ...
@@ -853,8 +867,8 @@ class Storage(Protocol):
         """Those to be tried at that time, in the order of the ends."""
         ...
 
-    async def next_webhook_time(self) -> str | None:
-        """When the next one is to be tried; None if none is waiting."""
+    async def next_webhook_time(self, *, after: str) -> str | None:
+        """The first time after this one at which one is to be tried; None if there is none."""
         ...
 
     async def postpone_webhook(self, webhook_id: int, *, due_at: str) -> None:

@@ -26,10 +26,7 @@ Object = dict[str, Any]
 """A JSON object of the client's own: kept verbatim, nulls included."""
 Strings = NewType("Strings", list[str])
 
-NotYet = NewType("NotYet", object)
-"""A known field that this version cannot honour: anything but null is refused."""
-
-JSON_FORMS: Final[dict[Any, dict[str, Any] | type]] = {NotYet: {"type": "null"}}
+JSON_FORMS: Final[dict[Any, dict[str, Any] | type]] = {}
 """What a type with a hook of its own takes, as JSON schema or as the class that checks it; for
 documents that describe requests. Types that are not here take what their Python type says."""
 
@@ -149,6 +146,10 @@ def _list_hook(kind: Any) -> Callable[[Any, Any], Any]:
     return take_list
 
 
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) is list
+
+
 def one_of(enum: type[StrEnum]) -> str:
     return "one of " + ", ".join(f"'{word}'" for word in enum)
 
@@ -169,9 +170,8 @@ CONVERTER: Final = Converter(detailed_validation=True, forbid_extra_keys=False)
 CONVERTER.register_structure_hook(int, exactly((int,), "an integer"))
 CONVERTER.register_structure_hook(str, exactly((str,), "a string"))
 CONVERTER.register_structure_hook(bool, exactly((bool,), "true or false"))
-CONVERTER.register_structure_hook(NotYet, lambda value, _type: value)
 CONVERTER.register_structure_hook(StrEnum, _take_enum)
 CONVERTER.register_structure_hook(Strings, _take_strings)
 CONVERTER.register_structure_hook_func(lambda kind: kind == Object, exactly((dict,), "an object"))
-CONVERTER.register_structure_hook_factory(lambda kind: get_origin(kind) is list, _list_hook)
+CONVERTER.register_structure_hook_factory(_is_list, _list_hook)
 CONVERTER.register_structure_hook_factory(attrs.has, _object_hook)

@@ -37,6 +37,8 @@ class RunKwargs:
     durability: Durability = Durability.ASYNC
     context_given: bool = False
     """The run's own body had `context` (not only `configurable`)."""
+    strict_resume: bool = False
+    """A resume that answers an interrupt which is not waiting fails the run."""
 
     def to_json(self) -> bytes:
         """

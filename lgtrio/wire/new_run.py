@@ -7,7 +7,7 @@ from typing import Any, Final
 from attrs import field, frozen
 from orjson import loads
 
-from lgtrio.storage.interface import AssistantRecord, Json, NewRun
+from lgtrio.storage.interface import AssistantRecord, Firing, Json, NewRun
 from lgtrio.wire.converter import encode
 from lgtrio.wire.enums import MultitaskStrategy
 from lgtrio.wire.ids import new_id
@@ -23,6 +23,11 @@ _NOBODY: Final[dict[str, object]] = {
     "langgraph_auth_permissions": [],
 }
 """Who is asking, as graphs see it on a server without authentication."""
+_CLOCK: Final[dict[str, object]] = {
+    **_NOBODY,
+    "langgraph_auth_user": {"identity": "", "is_authenticated": True, "display_name": ""},
+}
+"""Who is asking when a cron fires."""
 
 
 @frozen
@@ -33,10 +38,13 @@ class RunPlan:
     assistant: AssistantRecord
     thread_id: str
     thread_metadata: Json
-    request_id: str
+    request_id: str | None
+    """None for a run that no request has asked for."""
     strategy: MultitaskStrategy
     temporary: bool
     run_id: str = field(factory=new_id)
+    firing: Firing | None = None
+    """Of the cron that this is a run of."""
 
     def identity(self) -> dict[str, str]:
         """What the metadata of the run, and of a thread made for it, always has."""
@@ -68,6 +76,8 @@ class RunPlan:
             temporary=self.temporary,
             resumable=self.body.stream_resumable,
             not_before=in_seconds_iso(delay) if delay else None,
+            webhook=self.body.webhook,
+            firing=self.firing,
         )
 
     def _merged(self) -> Merged:
@@ -88,11 +98,13 @@ class RunPlan:
         )
 
     def _server_keys(self) -> dict[str, Any]:
+        cron = {} if self.firing is None else {**_CLOCK, "cron_id": self.firing.cron_id}
         return {
             "run_id": self.run_id,
             "thread_id": self.thread_id,
             **self.identity(),
             **_NOBODY,
+            **cron,
             "langgraph_request_id": self.request_id,
             "__request_start_time_ms__": now_ms(),
             "__after_seconds__": self.body.after_seconds,
@@ -108,6 +120,7 @@ class RunPlan:
             stream_mode=body.stream_mode,
             interrupt_before=body.interrupt_before,
             interrupt_after=body.interrupt_after,
+            webhook=body.webhook,
             feedback_keys=body.feedback_keys,
             temporary=self.temporary,
             subgraphs=body.stream_subgraphs,
@@ -115,4 +128,5 @@ class RunPlan:
             checkpoint_during=body.checkpoint_during is not False,
             durability=body.effective_durability(),
             context_given=bool(body.context),
+            strict_resume=body.strict_resume,
         )

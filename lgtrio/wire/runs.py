@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final, NewType
 
@@ -14,11 +15,12 @@ from lgtrio.wire.commands import Command
 from lgtrio.wire.converter import (
     CONVERTER,
     JSON_FORMS,
-    NotYet,
     Object,
     Strings,
     WrongValue,
+    decode,
     one_of,
+    structure,
 )
 from lgtrio.wire.enums import (
     DisconnectMode,
@@ -39,6 +41,8 @@ Config = NewType("Config", dict[str, Any])
 """A run's config: its known keys are checked, unknown ones are kept."""
 Delay = NewType("Delay", float)
 """Seconds from now; 0 or more."""
+Url = NewType("Url", str)
+"""Not empty; the server's settings say which ones are allowed."""
 
 DEFAULT_MODES: Final = Modes((StreamMode.VALUES,))
 MAX_DELAY: Final = 10 * 365 * 24 * 3600
@@ -69,7 +73,7 @@ class RunCreate:
     on_completion: OnCompletion = OnCompletion.DELETE
     """Speaks of the thread that a stateless run makes for itself; no meaning on a thread."""
     after_seconds: Delay = Delay(0)
-    webhook: NotYet | None = None
+    webhook: Url | None = None
     feedback_keys: Strings | None = None
     """Stored and shown; there is no feedback service to make links from."""
     langsmith_tracer: Any = None
@@ -77,6 +81,7 @@ class RunCreate:
     raise_error: Any = None
     """Accepted, without effect: old clients send it, and raise by themselves."""
     strict_resume: bool = False
+    """A resume that answers an interrupt which is not waiting fails the run."""
 
     def fork_point(self) -> dict[str, object]:
         """Keys of `configurable` that say where to start from; empty for the latest state."""
@@ -86,16 +91,6 @@ class RunCreate:
         if self.durability is not None:
             return self.durability
         return Durability.EXIT if self.checkpoint_during is False else Durability.ASYNC
-
-    def refuse_unbuilt(self) -> None:
-        """
-        Raises:
-            InvalidRequest: a field was given that this version cannot honour.
-        """
-        if self.webhook is not None:
-            raise InvalidRequest("webhooks are not in this version yet")
-        if self.strict_resume:
-            raise InvalidRequest("`strict_resume` is not in this version yet")
 
     def refuse_checkpoint(self) -> None:
         """For stateless runs.
@@ -108,6 +103,34 @@ class RunCreate:
                 "A stateless run starts on a thread of its own, which has no checkpoint to start"
                 " from; create the run on the checkpoint's thread"
             )
+
+
+@frozen
+class BatchedRun(RunCreate):
+    """One item of the body of POST /runs/batch."""
+
+    thread_id: str | None = None
+    """None: the run gets a thread of its own."""
+
+
+def read_batch(data: bytes) -> list[BatchedRun]:
+    """The body of POST /runs/batch.
+
+    Raises:
+        InvalidRequest: no list of creates, or an empty one.
+    """
+    items = decode(data)
+    if type(items) is not list or not items:
+        raise InvalidRequest("The request body must be a list of at least one run")
+    return structure(list[BatchedRun], [_snake_case(item) for item in items])
+
+
+def _snake_case(item: Any) -> Any:
+    """The JavaScript client leaves the keys of a batch as its users write them."""
+    if type(item) is not dict:
+        return item
+    renamed = {re.sub("[A-Z]", lambda c: f"_{c[0].lower()}", key): item[key] for key in item}
+    return {**renamed, **item}
 
 
 # -- hooks ---------------------------------------------------------------------------------------
@@ -138,6 +161,12 @@ def _take_delay(value: Any, _type: Any) -> float:
     return float(value)
 
 
+def _take_url(value: Any, _type: Any) -> str:
+    if type(value) is not str or not value:
+        raise WrongValue("a URL", value)
+    return value
+
+
 @frozen
 class KnownConfig:
     """The keys of a run's config that are checked; others are kept as they are."""
@@ -158,12 +187,14 @@ def _take_config(value: Any, _type: Any) -> dict[str, Any]:
 CONVERTER.register_structure_hook(Modes, _take_modes)
 CONVERTER.register_structure_hook(Nodes, _take_nodes)
 CONVERTER.register_structure_hook(Delay, _take_delay)
+CONVERTER.register_structure_hook(Url, _take_url)
 CONVERTER.register_structure_hook(Config, _take_config)
 
 _MODE: Final = {"type": "string", "enum": list(StreamMode)}
 JSON_FORMS[Modes] = {"anyOf": [_MODE, {"type": "array", "items": _MODE}]}
 JSON_FORMS[Nodes] = {"anyOf": [{"const": "*"}, {"type": "array", "items": {"type": "string"}}]}
 JSON_FORMS[Delay] = {"type": "number", "minimum": 0, "maximum": MAX_DELAY}
+JSON_FORMS[Url] = {"type": "string", "minLength": 1}
 JSON_FORMS[Config] = KnownConfig
 
 

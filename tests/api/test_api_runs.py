@@ -143,7 +143,7 @@ async def test_if_not_exists(api: Live) -> None:
         ({"command": {"goto": 1}}, 422, "goto"),
         ({"config": {"recursion_limit": "9"}}, 422, "recursion_limit"),
         ({"config": {"configurable": {"a": 1}}, "context": {"a": 1}}, 400, "configurable"),
-        ({"webhook": "http://here.test"}, 422, "webhook"),
+        ({"webhook": "http://127.0.0.1/hook"}, 422, "Webhook host blocked"),
         ({"assistant_id": None}, 422, "assistant_id"),
         ({"metadata": "text"}, 422, "metadata"),
         ({"durability": "never"}, 422, "durability"),

@@ -23,7 +23,8 @@ async def test_health(api: Live, path: str) -> None:
 async def test_info(api: Live) -> None:
     info = (await api.http.get("/info")).json()
     assert info["version"] == __version__
-    assert info["flags"]["crons"] is False
+    assert info["flags"]["crons"] is True
+    assert info["flags"]["strict_resume"] is True
 
 
 async def test_head_answers_like_get_without_the_body(api: Live) -> None:
@@ -31,7 +32,7 @@ async def test_head_answers_like_get_without_the_body(api: Live) -> None:
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/runs/batch", "/threads/a/b/c"])
+@pytest.mark.parametrize("path", ["/nowhere", "/runs/nonsense", "/threads/a/b/c"])
 async def test_an_unknown_path(api: Live, path: str) -> None:
     answer = await api.http.post(path, json={})
     assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})

@@ -276,12 +276,6 @@ def test_fields_are_checked(server: Any, fields: dict[str, Any]) -> None:
         assert http.get(f"/threads/{thread_id}/runs").json() == []
 
 
-@pytest.mark.deviates("webhooks come with a later version; refused, not ignored")
-def test_webhook_is_refused(sdk: Any, thread_id: str) -> None:
-    with pytest.raises(UnprocessableEntityError):
-        sdk.runs.create(thread_id, "echo", input={}, webhook="https://example.test/hook")
-
-
 @pytest.mark.deviates("feedback keys are ignored instead of failing the run")
 def test_fields_without_effect_do_no_harm(sdk: Any, thread_id: str) -> None:
     result = sdk.runs.wait(

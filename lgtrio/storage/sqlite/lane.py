@@ -5,6 +5,8 @@ A lane is a thread's active runs in order of creation; at most one of them runs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lgtrio.errors import NotFound, ThreadBusy
 from lgtrio.storage.interface import (
     Cause,
@@ -14,6 +16,7 @@ from lgtrio.storage.interface import (
     LaneRun,
     NewRun,
     NewThread,
+    RunOrder,
     RunRecord,
 )
 from lgtrio.storage.sqlite import crons, runs, threads, webhooks
@@ -63,6 +66,15 @@ def create_run(
         if lane_run.run_id in decision.displace and lane_run.status is RunStatus.RUNNING
     }
     return CreatedRun(run=created, claimed=claimed, settled=settled, to_cancel=to_cancel)
+
+
+def create_runs(
+    tx: Tx, orders: Sequence[RunOrder], *, decide: Decide, actor: str | None
+) -> Sequence[CreatedRun]:
+    return [
+        create_run(tx, each.run, decide=decide, thread=each.thread, claim=False, actor=actor)
+        for each in orders
+    ]
 
 
 def claim_next(tx: Tx, thread_id: str, *, only: str | None) -> RunRecord | None:

@@ -168,7 +168,7 @@ def insert(tx: Tx, new: NewRun, *, actor: str | None) -> RunRecord:
     """
     run = _pending(tx, new)
     _insert(tx, run, new.thread_config, None)
-    journal.append(tx, _creation(run, actor))
+    journal.append(tx, _creation(run, new, actor))
     return run
 
 
@@ -190,7 +190,7 @@ def insert_running(
     running = evolve(run, status=RunStatus.RUNNING, attempt=1)
     _insert(tx, running, new.thread_config, before)
     start = Change(run, RunStatus.PENDING, RunStatus.RUNNING, Cause.SCHEDULER)
-    journal.append(tx, _creation(run, actor), start)
+    journal.append(tx, _creation(run, new, actor), start)
     return run, running
 
 
@@ -245,8 +245,9 @@ def _insert(tx: Tx, run: RunRecord, thread_config: Json, before: Json | None) ->
     tx.execute("INSERT INTO run_kwargs (run_id, kwargs) VALUES (?, ?)", (run.run_id, run.kwargs))
 
 
-def _creation(run: RunRecord, actor: str | None) -> Change:
-    return Change(run, None, RunStatus.PENDING, Cause.CLIENT, actor)
+def _creation(run: RunRecord, new: NewRun, actor: str | None) -> Change:
+    cause = Cause.CLIENT if new.firing is None else Cause.SCHEDULER
+    return Change(run, None, RunStatus.PENDING, cause, actor)
 
 
 def move(

@@ -45,6 +45,7 @@ from lgtrio.storage.interface import (
     NewRun,
     NewThread,
     Recovered,
+    RunOrder,
     RunRecord,
     StoredTtl,
     ThreadFilter,
@@ -312,6 +313,11 @@ class SqliteStorage:
             lane.create_run, new, decide=decide, thread=thread, claim=claim, actor=actor
         )
 
+    async def create_runs(
+        self, orders: Sequence[RunOrder], *, decide: Decide, actor: str | None = None
+    ) -> Sequence[CreatedRun]:
+        return await self._write(lane.create_runs, orders, decide=decide, actor=actor)
+
     async def next_run(self, thread_id: str) -> RunRecord | None:
         return await self._read(runs.next_run, thread_id, at=self._now())
 
@@ -432,8 +438,8 @@ class SqliteStorage:
     async def due_webhooks(self, at: str, *, limit: int) -> Sequence[WebhookRecord]:
         return await self._scan(webhooks.due_webhooks, at, limit=limit)
 
-    async def next_webhook_time(self) -> str | None:
-        return await self._read(webhooks.next_webhook_time)
+    async def next_webhook_time(self, *, after: str) -> str | None:
+        return await self._read(webhooks.next_webhook_time, after=after)
 
     async def postpone_webhook(self, webhook_id: int, *, due_at: str) -> None:
         await self._write(webhooks.postpone_webhook, webhook_id, due_at=due_at)

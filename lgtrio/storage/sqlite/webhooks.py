@@ -68,8 +68,8 @@ def due_webhooks(connection: sqlite3.Connection, at: str, *, limit: int) -> Sequ
     return [WebhookRecord(*row) for row in rows]
 
 
-def next_webhook_time(connection: sqlite3.Connection) -> str | None:
-    row = one(connection, "SELECT min(due_at) FROM webhooks")
+def next_webhook_time(connection: sqlite3.Connection, *, after: str) -> str | None:
+    row = one(connection, "SELECT min(due_at) FROM webhooks WHERE due_at > ?", (after,))
     return None if row is None else row[0]
 
 
