@@ -30,7 +30,7 @@ _MODE: Final[JsonSchemaMode] = "validation"
 
 
 def schemas(graph: Graph, name: str) -> dict[str, Schema | None]:
-    """By the names in `runs.descriptions.SCHEMAS`.
+    """The schemas of `GraphDescriptions.schemas`, by name.
 
     Args:
         name: what the titles of input, output and state begin with.

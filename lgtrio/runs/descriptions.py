@@ -31,7 +31,11 @@ class GraphDescriptions(Protocol):
         ...
 
     async def schemas(self, graph_id: str, config: Mapping[str, Any]) -> Json:
-        """JSON schemas of `SCHEMAS`, and `graph_id`."""
+        """`graph_id`, and a JSON schema each for `input_schema`, `output_schema`, `state_schema`,
+        `config_schema` and `context_schema`.
+
+        A graph that takes no context has null for the last and `{}` for `config_schema`.
+        """
         ...
 
     async def subgraphs(
@@ -42,14 +46,10 @@ class GraphDescriptions(Protocol):
         namespace: str | None = None,
         recurse: bool = False,
     ) -> Json:
-        """Object of namespace (`node`, or `node|node` further down) to JSON schemas.
+        """Object of namespace (`node`, or `node|node` further down) to the schemas of `schemas`.
 
         Args:
             namespace: only the one there, which may be at any level; `{}` if there is none.
             recurse: those inside of these too.
         """
         ...
-
-
-SCHEMAS = ("input_schema", "output_schema", "state_schema", "config_schema", "context_schema")
-"""The last one may be null: the graph takes no context. Then `config_schema` is `{}`."""

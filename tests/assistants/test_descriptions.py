@@ -15,9 +15,10 @@ from lgtrio.config import Settings
 from lgtrio.errors import BadRequest, NotFound
 from lgtrio.graphs.side import open_graph_side
 from lgtrio.langgraph_json import read_langgraph_json
-from lgtrio.runs.descriptions import SCHEMAS, GraphDescriptions
+from lgtrio.runs.descriptions import GraphDescriptions
 from lgtrio.storage.sqlite import open_sqlite
 
+SCHEMAS = ("input_schema", "output_schema", "state_schema", "config_schema", "context_schema")
 GRAPHS = Path(__file__).parent / "described_graphs.json"
 
 
