@@ -13,6 +13,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from lgtrio.graphs.checkpoint_codec import checkpoint_tuple
 from lgtrio.storage.sqlite.checkpoint_rows import CheckpointQuery, LoadedCheckpoint
+from lgtrio.storage.sqlite.metadata_index import contains
 
 PAGE: Final = 100
 """Checkpoints that one query reads at most."""
@@ -34,7 +35,7 @@ class Listing:
         limit: int | None,
     ) -> None:
         configurable = config.get("configurable", {}) if config else {}
-        self._metadata = metadata
+        self._wanted = metadata.items()
         self._left = limit
         self.query = None
         if limit is None or limit > 0:
@@ -56,7 +57,7 @@ class Listing:
         self.query = evolve(self.query, after=_position(page[-1])) if full else None
         for loaded in page:
             found = checkpoint_tuple(serde, loaded)
-            if any(found.metadata.get(key) != value for key, value in self._metadata.items()):
+            if not all(contains(found.metadata.get(key), value) for key, value in self._wanted):
                 continue
             yield found
             if self._left is not None:
