@@ -16,8 +16,7 @@ from support.server import Server
 def thread_id(sdk: Any) -> str:
     """A thread with one finished run: steps -1 to 2."""
     thread_id = str(sdk.threads.create()["thread_id"])
-    metadata = {"mine": {"a": 1, "b": 2}, "list": [1, 2]}
-    sdk.runs.wait(thread_id, "echo", input={"foo": "hi"}, metadata=metadata)
+    sdk.runs.wait(thread_id, "echo", input={"foo": "hi"}, metadata={"mine": 1})
     return thread_id
 
 
@@ -38,10 +37,10 @@ def test_quirk_10_before_in_three_shapes(sdk: Any, thread_id: str, shape: str) -
     [
         ({"source": "input"}, [-1]),
         ({"step": 1}, [1]),
-        ({"mine": {"a": 1}}, [2, 1, 0, -1]),
-        ({"mine": {"a": 2}}, []),
-        ({"list": [1, 2]}, [2, 1, 0, -1]),
-        ({"list": [1]}, []),
+        ({"mine": 1}, [2, 1, 0, -1]),
+        ({"mine": 2}, []),
+        ({"parents": {}}, [2, 1, 0, -1]),
+        ({"parents": {"a": 1}}, []),
         ({"source": "loop", "step": 0}, [0]),
     ],
 )
@@ -114,14 +113,15 @@ def test_a_list_is_no_update_of_a_state_with_keys(sdk: Any, thread_id: str) -> N
 def test_metadata_of_the_latest_state_is_patched(sdk: Any, server: Server, thread_id: str) -> None:
     path = f"{server.url}/threads/{thread_id}/state"
     older = sdk.threads.get_history(thread_id)[1:]
-    answer = httpx.patch(path, json={"metadata": {"label": "good", "mine": None}})
+    answer = httpx.patch(path, json={"metadata": {"label": {"a": 1, "b": 2}, "mine": None}})
     assert answer.status_code == 200
     state = sdk.threads.get_state(thread_id)
-    assert (state["metadata"]["label"], state["metadata"]["mine"]) == ("good", None)
+    assert (state["metadata"]["label"], state["metadata"]["mine"]) == ({"a": 1, "b": 2}, None)
     assert state["metadata"]["step"] == 2
     assert sdk.threads.get_history(thread_id)[1:] == older
-    assert sdk.threads.get(thread_id)["metadata"]["label"] == "good"
-    assert steps(sdk.threads.get_history(thread_id, metadata={"label": "good"})) == [2]
+    assert sdk.threads.get(thread_id)["metadata"]["label"] == {"a": 1, "b": 2}
+    for wanted, found in (({"a": 1}, [2]), ({"a": 2}, [])):
+        assert steps(sdk.threads.get_history(thread_id, metadata={"label": wanted})) == found
 
 
 def test_what_a_patch_of_a_state_refuses(server: Server, thread_id: str) -> None:
