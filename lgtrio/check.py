@@ -67,12 +67,19 @@ def _settings_problems(
 def _load(config: LanggraphConfig) -> tuple[Sequence[str], Sequence[Problem], Sequence[str]]:
     """Names of good graphs, problems, warnings."""
     # Importing LangGraph takes a second, and a mistake in langgraph.json should show without it.
+    from lgtrio.graphs.embedding import load_index
     from lgtrio.graphs.loader import GraphsFailed, load_graphs
 
-    if not config.graphs:
-        return [], [], []
+    problems: list[Problem] = []
+    names: Sequence[str] = []
+    warnings: Sequence[str] = []
+    try:
+        asyncio.run(load_index(config, asyncio.get_running_loop))
+    except GraphsFailed as failure:
+        problems += failure.problems
     try:
         loaded = asyncio.run(load_graphs(config))
+        names, warnings = list(loaded.graphs), loaded.warnings
     except GraphsFailed as failure:
-        return [], failure.problems, []
-    return list(loaded.graphs), [], loaded.warnings
+        problems += failure.problems
+    return names, problems, warnings
