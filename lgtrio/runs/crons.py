@@ -95,5 +95,5 @@ class CronClock:
         await self.supervisor.submit(
             plan.new_run(),
             thread=None if thread else NewThread(plan.thread_id, metadata),
-            actor=f"cron {cron.cron_id}",
+            actor=f"cron {cron.cron_id}, due {firing.due}",
         )
