@@ -15,7 +15,7 @@ PINNED := $(PIP_INSTALL) --constraint constraints.txt
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint lifecycle storm bench clean
+.PHONY: help serve test lint lifecycle storm soak bench semantics clean
 
 help:
 	@echo "make serve   start the server with the demo graphs on http://127.0.0.1:2024"
@@ -23,7 +23,9 @@ help:
 	@echo "make lint    formatter, linters and type checkers"
 	@echo "make lifecycle   the server beside a model of it, for some minutes"
 	@echo "make storm   the long SIGKILL storm (60 kills)"
+	@echo "make soak    ten minutes of mixed load from 200 clients"
 	@echo "make bench   the benchmarks of bench/, as JSON"
+	@echo "make semantics   what this server and 'langgraph dev' do with runs, side by side"
 	@echo "make clean   remove the environments and caches"
 	@echo 'Any target takes ARGS, as in: make serve ARGS="--port 0"'
 
@@ -49,6 +51,12 @@ lifecycle: $(STAMPS)/test
 
 storm: $(STAMPS)/test
 	@exec $(BIN)/python -m pytest -s tests/crash --storm-kills 60 --storm-seconds 600 $(ARGS)
+
+soak: $(STAMPS)/bench
+	@exec $(BIN)/python -m bench.soak $(ARGS)
+
+semantics: $(STAMPS)/bench
+	@exec $(BIN)/python -m bench.semantics --peer lgtrio --peer langgraph-dev $(ARGS)
 
 bench: $(STAMPS)/bench
 	@exec $(BIN)/python -m bench $(ARGS)
@@ -78,7 +86,7 @@ $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench: $(STAMPS)/%: $(STAMPS)/serve
 	@$(BIN)/python $(PINNED) --no-build-isolation --editable '.[$(EXTRAS_$*)]'
 	@touch $@
 
-EXTRAS_test := test
+EXTRAS_test := test,bench
 EXTRAS_lint := test,lint
 EXTRAS_bench := bench
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import asdict, fields
 
-from bench import crowd, latencies, startup, stream, wait
+from bench import crowd, latencies, startup, store, stream, wait
 from bench.measure import environment, pin
 from bench.options import Options
 
@@ -18,6 +18,7 @@ SCENARIOS = {
     "wait": wait.measure,
     "stream": stream.measure,
     "startup": startup.measure,
+    "store": store.measure,
     "latencies": latencies.measure,
     "crowd": crowd.measure,
 }

@@ -44,15 +44,19 @@ def lgtrio_server(cpus: set[int] | None, config: Path | None = CONFIG) -> Iterat
             stderr=subprocess.STDOUT,
             text=True,
         )
+        assert process.stdout is not None
+        # Its log is read to the end, so that the pipe never fills.
+        reader = threading.Thread(target=process.stdout.read, daemon=True)
         try:
-            assert process.stdout is not None
             url = _listening(process.stdout)
-            # Its log is read to the end, so that the pipe never fills.
-            threading.Thread(target=process.stdout.read, daemon=True).start()
+            reader.start()
             yield Server(url, process.pid, time.perf_counter() - started)
         finally:
             process.terminate()
             process.wait(60)
+            if reader.is_alive():
+                reader.join()
+            process.stdout.close()
 
 
 def _command(config: Path | None) -> list[str]:

@@ -194,7 +194,10 @@ def left_over(base: Sample, final: Sample) -> list[tuple[str, int]]:
 
 
 async def _fill_caches(http: aiohttp.ClientSession) -> None:
-    """Make the database larger than SQLite's page caches, whose filling would look like growth."""
+    """Make the database larger than SQLite's page caches, whose filling would look like growth.
+
+    So many at once open all the connections of readers that are kept.
+    """
     ballast = {"ballast": "x" * 100_000}
 
     async def one_thread() -> None:
@@ -203,8 +206,8 @@ async def _fill_caches(http: aiohttp.ClientSession) -> None:
             async with http.get(f"/threads/{thread_id}") as answer:
                 await answer.read()
 
-    for _ in range(60):
-        await asyncio.gather(*(one_thread() for _ in range(10)))
+    for _ in range(12):
+        await asyncio.gather(*(one_thread() for _ in range(50)))
 
 
 async def _new_thread(http: aiohttp.ClientSession, **fields: Any) -> str:
