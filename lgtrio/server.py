@@ -19,21 +19,26 @@ import structlog
 import trio
 
 from lgtrio.api.app import create_app
+from lgtrio.api.metrics import ConnectionMetrics, Metrics
 from lgtrio.api.services import Services
 from lgtrio.api.serving import open_http
 from lgtrio.config import Settings
 from lgtrio.errors import SettingsError
-from lgtrio.graphs.side import open_graph_side
+from lgtrio.graphs.metrics import GraphMetrics
+from lgtrio.graphs.side import GraphSide, open_graph_side
 from lgtrio.langgraph_json import LanggraphConfig, read_langgraph_json
 from lgtrio.listen import bind_socket, url_of
 from lgtrio.runs.item_store import sweep_items
-from lgtrio.runs.supervisor import RunOptions, open_supervisor
+from lgtrio.runs.metrics import RunMetrics, TrioMetrics
+from lgtrio.runs.supervisor import RunOptions, Supervisor, open_supervisor
 from lgtrio.runs.sweeps import sweep_threads
 from lgtrio.runs.webhooks import WebhookQueue
 from lgtrio.storage.interface import Storage
 from lgtrio.storage.sqlite import open_sqlite
 from lgtrio.storage.sqlite.connections import MEMORY
+from lgtrio.storage.sqlite.engine import Engine
 from lgtrio.storage.sqlite.faults import faults_from_environment
+from lgtrio.storage.sqlite.metrics import StorageMetrics
 from lgtrio.storage.sqlite.vectors import enable_vectors
 from lgtrio.webhooks.sender import WebhookSender
 from lgtrio.welcome import welcome
@@ -133,7 +138,9 @@ async def serve(
                 supervisor.nursery.start_soon(services.crons.watch)
                 sender = WebhookSender(config.webhooks.url, headers, url_of(sock))
                 supervisor.nursery.start_soon(WebhookQueue(storage, sender).deliver)
-                async with open_http(create_app(services), sock) as http:
+                metrics = _metrics(storage.engine, graphs, supervisor)
+                async with open_http(create_app(services, metrics), sock) as http:
+                    metrics.add(ConnectionMetrics(http))
                     storage.announce(port=sock.getsockname()[1])
                     _say_hello(settings, url_of(sock), services.graphs)
                     task_status.started(url_of(sock))
@@ -156,6 +163,14 @@ def _keep_what_is_loaded() -> None:
     """Modules and graphs stay to the end: the garbage collector need not look at them again."""
     gc.freeze()
     gc.enable()
+
+
+def _metrics(engine: Engine, graphs: GraphSide, supervisor: Supervisor) -> Metrics:
+    metrics, stored, loop = Metrics(), StorageMetrics(engine), TrioMetrics()
+    supervisor.nursery.start_soon(loop.watch)
+    metrics.add(stored, refresh=stored.refresh)
+    metrics.add(RunMetrics(supervisor), GraphMetrics(graphs), loop)
+    return metrics
 
 
 def _run_options(settings: Settings) -> RunOptions:

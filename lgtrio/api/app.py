@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
+from quart.wrappers import Request, Response
 from quart_trio import QuartTrio
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from lgtrio.api.connections import Exchange
 from lgtrio.api.cors import register_cors
 from lgtrio.api.errors import register_errors
+from lgtrio.api.metrics import Metrics, MetricsFormat, RequestCounts
 from lgtrio.api.openapi import OpenapiRoutes
-from lgtrio.api.routes import Route, under
+from lgtrio.api.routes import Content, Parameter, Route, under
 from lgtrio.api.services import Services
 from lgtrio.api.table import routes
 
@@ -20,15 +23,27 @@ MAX_BODY: Final = 256 * 1024 * 1024
 
 class App(QuartTrio):
     asgi_http_class = Exchange
+    requests: RequestCounts
+
+    async def handle_request(self, request: Request) -> Response | WerkzeugResponse:
+        response = await super().handle_request(request)
+        self.requests.add(request.method, request.url_rule, response.status_code)
+        return response
 
 
-def create_app(services: Services) -> App:
-    """The whole HTTP side as one ASGI application; it needs no lifespan events."""
+def create_app(services: Services, metrics: Metrics | None = None) -> App:
+    """The whole HTTP side as one ASGI application; it needs no lifespan events.
+
+    Args:
+        metrics: what `/metrics` tells beside the requests of this application.
+    """
+    metrics = metrics or Metrics()
     app = App("lgtrio", static_folder=None, template_folder=None)
+    app.requests = metrics.requests
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     # A path is what it says: no slashes merged, the slash at the end is handled as an error.
     app.url_map.merge_slashes = False
-    for route in _all_routes(services):
+    for route in _all_routes(services, metrics):
         app.add_url_rule(
             route.path,
             endpoint=f"{route.method} {route.path}",
@@ -41,10 +56,22 @@ def create_app(services: Services) -> App:
     return app
 
 
-def _all_routes(services: Services) -> list[Route]:
-    """The table, and the route that describes it and itself."""
-    table = [*routes(services)]
+def _all_routes(services: Services, metrics: Metrics) -> list[Route]:
+    """The table, what the application tells about itself, and the route that describes them."""
+    table = [*routes(services), *under("System", _metrics(metrics))]
     openapi = OpenapiRoutes(table)
     own = Route("GET", "/openapi.json", openapi.get, "This document", "OpenAPI 3.1")
     table.extend(under("System", own))
     return table
+
+
+def _metrics(metrics: Metrics) -> Route:
+    return Route(
+        "GET",
+        "/metrics",
+        metrics.get,
+        "What the server counts",
+        "Metrics as Prometheus reads them, or as JSON",
+        Content.METRICS,
+        parameters=(Parameter("format", MetricsFormat, "`json`: as JSON."),),
+    )

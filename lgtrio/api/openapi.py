@@ -28,6 +28,7 @@ _CONTENTS: Final[Mapping[Content, Json]] = {
     Content.OBJECT: {_JSON: {"schema": {"type": "object"}}},
     Content.ARRAY: {_JSON: {"schema": {"type": "array", "items": {"type": "object"}}}},
     Content.ANY: {_JSON: {"schema": {}}},
+    Content.METRICS: {"text/plain": {"schema": {"type": "string"}}, _JSON: {"schema": {}}},
     Content.EVENTS: {"text/event-stream": {"schema": {"type": "string"}}},
 }
 _ERROR: Final[Json] = {

@@ -32,6 +32,7 @@ class Content(StrEnum):
     ARRAY = "array"
     ANY = "any JSON value"
     EVENTS = "server-sent events"
+    METRICS = "metrics"
     NOTHING = "no body"
 
 

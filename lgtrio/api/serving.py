@@ -93,6 +93,11 @@ class HttpServer:
     _streams: set[trio.SocketStream] = field(factory=set)
     _last_closed: trio.Event = field(factory=trio.Event)
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._streams)
+
     async def accept(
         self,
         sock: socket.socket,

@@ -109,6 +109,8 @@ class Handles:
     storage: Storage
     subscriber_buffer: int
     _by_id: dict[str, RunHandle] = field(factory=dict, init=False)
+    _handed_out: int = field(default=0, init=False)
+    """Frames of runs that have been dropped."""
 
     def get(self, run_id: str) -> RunHandle | None:
         return self._by_id.get(run_id)
@@ -130,6 +132,11 @@ class Handles:
     def claimed_of(self, thread_id: str) -> Sequence[RunHandle]:
         return [handle for handle in self.claimed() if handle.thread_id == thread_id]
 
+    @property
+    def handed_out(self) -> int:
+        """Frames that readers of streams have been handed since the start."""
+        return self._handed_out + sum(each.stream.handed_out for each in self._by_id.values())
+
     # -- forgetting ----------------------------------------------------------------------
 
     def end(self, run_id: str, result: Json | None) -> None:
@@ -148,5 +155,6 @@ class Handles:
         self.drop(handle)
 
     def drop(self, handle: RunHandle) -> None:
-        self._by_id.pop(handle.run_id, None)
+        if self._by_id.pop(handle.run_id, None) is not None:
+            self._handed_out += handle.stream.handed_out
         handle.done.set()

@@ -28,8 +28,8 @@ class FairQueue:
     """Group to its threads; both in the order of their turns."""
     _group_of: dict[str, str] = field(factory=dict, init=False)
 
-    def __bool__(self) -> bool:
-        return bool(self._group_of)
+    def __len__(self) -> int:
+        return len(self._group_of)
 
     def put(self, thread_id: str, group: str) -> None:
         """Queue a thread; one that is queued already keeps its turn."""
@@ -87,6 +87,11 @@ class Places:
     def limited(self) -> bool:
         """Graphs or assistants have limits: whose run is next has to be known before its start."""
         return self.per_graph is not None or self.per_assistant is not None
+
+    @property
+    def waiting(self) -> int:
+        """Threads that wait for a place."""
+        return len(self._queue) + sum(map(len, self._parked.values()))
 
     # -- taking and giving back ----------------------------------------------------------
 

@@ -68,6 +68,8 @@ class RunStream:
     cut: bool = field(default=False, init=False)
     ended: bool = field(default=False, init=False)
     result: Json | None = field(default=None, init=False)
+    handed_out: int = field(default=0, init=False)
+    """Frames that subscribers have been sent, counted for each of them."""
     _seq: int = field(default=0, init=False)
     _subscribers: dict[Subscription, trio.MemorySendChannel[Batch]] = field(
         factory=dict, init=False
@@ -86,6 +88,10 @@ class RunStream:
     def wanted(self) -> bool:
         """Whether what is sent now goes anywhere. May be read from any thread."""
         return self.resumable or self._eager > 0
+
+    @property
+    def subscribers(self) -> int:
+        return len(self._subscribers)
 
     @property
     def last_seq(self) -> int:
@@ -166,6 +172,7 @@ class RunStream:
         if not self._subscribers:
             return
         batch = Batch.of(SentFrame.of(frame, with_id=self.resumable) for frame in frames)
+        self.handed_out += len(frames) * len(self._subscribers)
         for subscriber, channel in list(self._subscribers.items()):
             try:
                 subscriber.make_room(len(batch.joined))

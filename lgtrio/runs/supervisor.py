@@ -31,6 +31,7 @@ from lgtrio.errors import (
 )
 from lgtrio.runs import lanes
 from lgtrio.runs.alarm import wall_now
+from lgtrio.runs.census import Census
 from lgtrio.runs.errands import STORE_SECONDS, Errands, Operation
 from lgtrio.runs.execution import RETRY_SECONDS, Execution
 from lgtrio.runs.executor import Executor
@@ -589,3 +590,16 @@ class Supervisor:
     def executing(self) -> Mapping[str, RunHandle]:
         """Run id to handle of the runs that have been started and have not ended."""
         return {handle.run_id: handle for handle in self._handles.claimed()}
+
+    def census(self) -> Census:
+        """How much of everything there is now."""
+        handles, places = self._handles.all(), self._starter.places
+        return Census(
+            places=places.total,
+            places_in_use=places.taken,
+            threads_waiting=places.waiting,
+            executing=len(self._handles.claimed()),
+            lanes=len({handle.thread_id for handle in handles}),
+            subscribers=sum(handle.stream.subscribers for handle in handles),
+            frames=self._handles.handed_out,
+        )

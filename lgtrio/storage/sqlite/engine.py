@@ -79,6 +79,10 @@ class Engine:
     """Called after a batch, whether it was stored or not, before its callers are told; on the
     writer's thread (inline: the caller's). It must be quick and must not raise."""
     max_batch: int = field(default=MAX_BATCH, kw_only=True)
+    commits: int = field(default=0, init=False)
+    """Batches so far."""
+    operations: int = field(default=0, init=False)
+    """Operations in them."""
 
     _writer: sqlite3.Connection = field(init=False)
     _readers: Readers = field(init=False)
@@ -107,6 +111,11 @@ class Engine:
             # A daemon, so that a process that dies without close() is not held up by it.
             self._thread = threading.Thread(target=self._run, name="lgtrio-sqlite", daemon=True)
             self._thread.start()
+
+    @property
+    def queued(self) -> int:
+        """Operations that wait for the writer."""
+        return len(self._jobs)
 
     # -- writing -------------------------------------------------------------------------
 
@@ -276,6 +285,8 @@ class Engine:
         if not batch:
             return
         results = run_batch(self._writer, batch, self.faults)
+        self.commits += 1
+        self.operations += len(batch)
         if self.after_commit is not None:
             self.after_commit()
         for job, result in zip(batch, results, strict=True):
