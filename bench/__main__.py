@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import asdict, fields
 
-from bench import crowd, latencies, startup, store, stream, wait
+from bench import crowd, latencies, search, startup, store, stream, wait
 from bench.measure import environment, pin
 from bench.options import Options
 
@@ -21,6 +21,7 @@ SCENARIOS = {
     "store": store.measure,
     "latencies": latencies.measure,
     "crowd": crowd.measure,
+    "search": search.measure,
 }
 
 

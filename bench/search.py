@@ -50,14 +50,17 @@ def measure(options: Options) -> list[dict[str, Any]]:
 
 
 def _of_size(options: Options, size: int) -> dict[str, Any]:
-    with _filled(size) as database, lgtrio_server(options.server_cpus, database=database) as server:
-        with httpx.Client(base_url=server.url, timeout=60) as http:
-            figures = {"threads": size, "floor_ms": _p50(lambda: http.get("/ok"))}
-            for name, wanted in _SEARCHES.items():
-                figures[f"{name}_ms"] = _p50(partial(_search, http, wanted))
-            figures["count_all_ms"] = _p50(lambda: http.post("/threads/count", json={}))
-            figures["create_ms"] = _p50(lambda: http.post("/threads", json={"metadata": {"n": 1}}))
-            figures["copy_ms"] = _copy(http)
+    with (
+        _filled(size) as database,
+        lgtrio_server(options.server_cpus, database=database) as server,
+        httpx.Client(base_url=server.url, timeout=60) as http,
+    ):
+        figures = {"threads": size, "floor_ms": _p50(lambda: http.get("/ok"))}
+        for name, wanted in _SEARCHES.items():
+            figures[f"{name}_ms"] = _p50(partial(_search, http, wanted))
+        figures["count_all_ms"] = _p50(lambda: http.post("/threads/count", json={}))
+        figures["create_ms"] = _p50(lambda: http.post("/threads", json={"metadata": {"n": 1}}))
+        figures["copy_ms"] = _copy(http)
     return figures
 
 

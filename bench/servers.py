@@ -27,15 +27,24 @@ class Server:
 
 
 @contextmanager
-def lgtrio_server(cpus: set[int] | None, config: Path | None = CONFIG) -> Iterator[Server]:
+def lgtrio_server(
+    cpus: set[int] | None, config: Path | None = CONFIG, *, database: Path | None = None
+) -> Iterator[Server]:
     """`lgtrio serve` with its default durability; stopped and forgotten on exit.
 
     Args:
         cpus: the processors it may use.
         config: None serves the demo graphs.
+        database: None for a new one.
     """
     with tempfile.TemporaryDirectory(prefix="lgtrio-bench-") as folder:
-        command = [*_command(config), "--port", "0", "--database", f"{folder}/bench.db"]
+        command = [
+            *_command(config),
+            "--port",
+            "0",
+            "--database",
+            str(database or f"{folder}/bench.db"),
+        ]
         started = time.perf_counter()
         process = subprocess.Popen(
             _pinned(command, cpus),
