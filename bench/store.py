@@ -25,6 +25,8 @@ NAMESPACES: Final = 1_000
 _RARE: Final = 50
 """Items that the rare filter matches, however many there are."""
 _AT_ONCE: Final = 200
+_COUNTED: Final = 800
+"""Puts that are timed, the last ones."""
 _SEARCHES: Final = 100
 
 Search = Callable[[], Awaitable[object]]
@@ -47,15 +49,18 @@ async def _measure(database: Path, size: int) -> dict[str, Any]:
 
 
 async def _fill(items: LanggraphItems, size: int) -> float:
-    """Puts a second, many at once, of the last tenth."""
-    begin = 0.0
-    for first in range(0, size, _AT_ONCE):
-        if first >= size * 9 // 10 and not begin:
-            begin, counted = time.perf_counter(), first
+    """Puts a second, many at once, of the last ones."""
+    await _put_all(items, range(size - _COUNTED), size)
+    begin = time.perf_counter()
+    await _put_all(items, range(size - _COUNTED, size), size)
+    return round(_COUNTED / (time.perf_counter() - begin))
+
+
+async def _put_all(items: LanggraphItems, numbers: range, size: int) -> None:
+    for first in range(0, len(numbers), _AT_ONCE):
         async with trio.open_nursery() as nursery:
-            for number in range(first, min(first + _AT_ONCE, size)):
+            for number in numbers[first : first + _AT_ONCE]:
                 nursery.start_soon(_put, items, number, size)
-    return round((size - counted) / (time.perf_counter() - begin))
 
 
 async def _put(items: LanggraphItems, number: int, size: int) -> None:
