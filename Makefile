@@ -24,6 +24,7 @@ help:
 	@echo "make lifecycle   the server beside a model of it, for some minutes"
 	@echo "make storm   the long SIGKILL storm (60 kills)"
 	@echo "make soak    ten minutes of mixed load from 200 clients"
+	@echo "make streams   clients of many streams that are cut off again and again"
 	@echo "make bench   the benchmarks of bench/, as JSON"
 	@echo "make semantics   what this server and 'langgraph dev' do with runs, side by side"
 	@echo "make clean   remove the environments and caches"
@@ -57,6 +58,9 @@ soak: $(STAMPS)/bench
 
 semantics: $(STAMPS)/bench
 	@exec $(BIN)/python -m bench.semantics --peer lgtrio --peer langgraph-dev $(ARGS)
+
+streams: $(STAMPS)/test
+	@exec $(BIN)/python -m pytest -s tests/streams --cut-clients 150 $(ARGS)
 
 bench: $(STAMPS)/bench
 	@exec $(BIN)/python -m bench $(ARGS)

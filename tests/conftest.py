@@ -31,6 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--lifecycle-examples", type=int, default=300, help="random lives beside the model"
     )
+    group.addoption("--cut-clients", type=int, default=12, help="clients whose streams are cut")
+    group.addoption("--cut-seed", type=int, default=20261123, help="the same cuts again")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,0 +1,45 @@
+"""The JavaScript SDK, installed once into a folder of the checkout, and scripts that use it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from typing import Any
+
+from support.server import REPOSITORY
+
+SCRIPTS = REPOSITORY / "tests" / "js"
+ENVIRONMENT = REPOSITORY / ".venvs" / "js-sdk"
+_PINS = ("package.json", "package-lock.json")
+
+
+def install() -> None:
+    """Install what the lock file says, unless that has been done."""
+    if all(_same(name) for name in _PINS) and (ENVIRONMENT / "stamp").exists():
+        return
+    shutil.rmtree(ENVIRONMENT, ignore_errors=True)
+    ENVIRONMENT.mkdir(parents=True)
+    for name in _PINS:
+        shutil.copy(SCRIPTS / name, ENVIRONMENT)
+    npm = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    subprocess.run(npm, cwd=ENVIRONMENT, check=True, timeout=110)
+    (ENVIRONMENT / "stamp").touch()
+
+
+def _same(name: str) -> bool:
+    installed = ENVIRONMENT / name
+    return installed.exists() and installed.read_bytes() == (SCRIPTS / name).read_bytes()
+
+
+def run_script(name: str, **order: Any) -> Any:
+    """What a script prints as JSON."""
+    done = subprocess.run(
+        ["node", str(SCRIPTS / name), str(ENVIRONMENT), json.dumps(order)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
