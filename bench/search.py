@@ -70,7 +70,7 @@ def _search(http: httpx.Client, wanted: dict[str, Any]) -> httpx.Response:
 
 def _copy(http: httpx.Client) -> float:
     """Copying a thread of `CHECKPOINTS` checkpoints."""
-    step = {"updates": [{"as_node": "add_one", "values": {"n": 1}}]}
+    step = {"updates": [{"as_node": "step0", "values": {"n": 1}}]}
     body = {"metadata": {"graph_id": "one_step"}, "supersteps": [step] * CHECKPOINTS}
     created = http.post("/threads", json=body)
     created.raise_for_status()
