@@ -15,7 +15,7 @@ PINNED := $(PIP_INSTALL) --constraint constraints.txt
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint lifecycle storm soak bench semantics clean
+.PHONY: help serve test lint lifecycle storm streams soak bench semantics clean
 
 help:
 	@echo "make serve   start the server with the demo graphs on http://127.0.0.1:2024"
