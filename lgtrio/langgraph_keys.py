@@ -13,11 +13,17 @@ KeyPath = tuple[str, ...]
 """`("http", "app")` is the key `app` inside the object `http`."""
 
 _USED: Final = frozenset(
-    {("$schema",), ("graphs",), ("dependencies",), ("env",), ("webhooks",), ("checkpointer", "ttl")}
+    {
+        ("$schema",),
+        ("graphs",),
+        ("dependencies",),
+        ("env",),
+        ("webhooks",),
+        ("checkpointer", "ttl"),
+        ("store", "index"),
+        ("store", "ttl"),
+    }
 )
-
-_USED_INSIDE: Final = frozenset({("store", "index"), ("store", "ttl")})
-"""Keys inside sections of which others are not used."""
 
 _BUILD_ONLY: Final = frozenset(
     {
