@@ -44,8 +44,8 @@ class Options:
     clients: int = 200
     warm_up: float = 60
     """Seconds of the same load before anything is compared."""
-    pause: float = 0.5
-    """Mean seconds between two acts of a client."""
+    pause: float = 2.0
+    """Mean seconds between two acts of a client; the server is to be busy, not overrun."""
     seed: int = 1
     growth: float = 0.05
     """Share by which memory may be higher in the last fifth of the time than in the first."""
@@ -237,9 +237,10 @@ def _options() -> Options:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--clients", type=int, default=fields(Options).clients.default)
     parser.add_argument("--warm-up", type=float, default=60, metavar="SECONDS")
+    parser.add_argument("--pause", type=float, default=fields(Options).pause.default)
     parser.add_argument("--seed", type=int, default=fields(Options).seed.default)
     args = parser.parse_args()
-    return Options(args.minutes * 60, args.clients, args.warm_up, seed=args.seed)
+    return Options(args.minutes * 60, args.clients, args.warm_up, args.pause, args.seed)
 
 
 def _first_sentence() -> str:
