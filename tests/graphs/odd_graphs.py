@@ -6,10 +6,13 @@ import operator
 import threading
 from typing import Annotated
 
+import trio
 from langgraph.config import get_store, get_stream_writer
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
 from typing_extensions import TypedDict
+
+from lgtrio import trio_node
 
 
 class State(TypedDict, total=False):
@@ -110,6 +113,15 @@ async def ticking(state: State) -> State:
         gate.reached.set()
 
 
+@trio_node
+async def shielded(state: State) -> State:
+    """A Trio node that a cancel does not reach."""
+    gate = GATES[state["name"]]
+    with trio.CancelScope(shield=True):
+        await trio.to_thread.run_sync(gate.hold)
+    return {"log": ["shielded"]}
+
+
 async def breaks_loop(state: State) -> State:
     asyncio.get_running_loop()._selector.close()
     await asyncio.sleep(30)
@@ -125,6 +137,7 @@ held = _chain(quick, held_in_thread)
 blocked = _chain(blocks_loop)
 deaf = _chain(aquick, swallows, alast)
 ticks = _chain(ticking)
+shielding = _chain(quick, shielded)
 breaking = _chain(breaks_loop)
 three = _chain(aquick, quick, alast)
 twice = _chain(asks_twice)

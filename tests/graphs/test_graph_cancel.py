@@ -171,6 +171,39 @@ async def test_a_node_that_swallows_the_cancel_is_closed(
         assert client.side.executor.stuck == []
 
 
+async def test_a_trio_node_that_shields_itself_is_listed(
+    open_odd: Open, gate: Gate, held_input: dict
+):
+    async with open_odd(cancel_grace=0.1) as client:
+        sink = await _cancel_when_held(client, "shielding", held_input, gate)
+        assert sink.outcome.end is GraphEnd.ABANDONED
+        assert sink.outcome.next == ("shielded",)
+        (stuck,) = client.side.executor.stuck
+        assert (stuck.graph_id, list(stuck.nodes)) == ("shielding", ["shielded"])
+        before = client.rows()
+        gate.opened.set()
+        await client.quiet()
+        assert client.rows() == before
+        assert client.side.executor.stuck == []
+
+
+async def test_a_trio_node_that_ends_in_time_is_waited_for(
+    open_odd: Open, gate: Gate, held_input: dict
+):
+    async with open_odd(cancel_grace=20) as client:
+        sink = Recorder()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(partial(client.run, "shielding", held_input, sink=sink))
+            await trio.to_thread.run_sync(gate.reached.wait)
+            nursery.cancel_scope.cancel()
+            with trio.CancelScope(shield=True):
+                await trio.testing.wait_all_tasks_blocked()
+                assert sink.outcome is None
+            gate.opened.set()
+        assert sink.outcome.end is GraphEnd.CANCELLED
+        assert client.side.executor.stuck == []
+
+
 async def test_a_blocked_loop_cannot_hold_up_a_cancel(open_odd: Open, gate: Gate, held_input: dict):
     """Neither the fence nor reading what is left needs the loop."""
     async with open_odd(cancel_grace=0.1) as client:
