@@ -25,7 +25,7 @@ from lgtrio.graphs.embedding import ItemIndex
 from lgtrio.graphs.loops import LoopSlot
 from lgtrio.graphs.store_batch import Batch
 from lgtrio.langgraph_store import ItemTtl
-from lgtrio.runs.item_store import Namespace, StoreItem
+from lgtrio.storage.interface import Namespace, StoreItem
 from lgtrio.storage.sqlite.engine import Engine
 from lgtrio.storage.sqlite.items import expire_items, refresh_items
 from lgtrio.wire.times import now_iso

@@ -10,25 +10,11 @@ from typing import Any, Literal, Never, Protocol
 
 import structlog
 import trio
-from attrs import frozen
 
 from lgtrio.errors import StorageError
+from lgtrio.storage.interface import Namespace, StoreItem
 
 log = structlog.get_logger(__name__)
-
-Namespace = Sequence[str]
-
-
-@frozen
-class StoreItem:
-    namespace: Namespace
-    key: str
-    value: Mapping[str, Any]
-    created_at: str
-    updated_at: str
-    score: float | None = None
-    """How near it is to the query, 1.0 at the most; None without a query, or for an item that no
-    query can find."""
 
 
 class ItemStore(Protocol):

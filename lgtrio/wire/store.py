@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final, Literal, NewType
+from typing import Any, Final, Literal, NewType, cast
 
-from attrs import frozen
+from attrs import field, frozen
 from orjson import dumps
 
 from lgtrio.errors import InvalidRequest
-from lgtrio.runs.item_store import Namespace, StoreItem
+from lgtrio.storage.interface import Namespace, StoreItem
 from lgtrio.wire.converter import CONVERTER, JSON_FORMS, Object, WrongValue, encode
 from lgtrio.wire.paging import DEFAULT_PAGE, FIRST_ROW, Offset
 
@@ -24,6 +24,10 @@ Limit = NewType("Limit", int)
 Count = NewType("Count", int)
 
 _LARGEST: Final = (1 << 31) - 1
+
+
+def _no_labels() -> Labels:
+    return Labels([])
 
 
 @frozen
@@ -40,7 +44,7 @@ class ItemPut:
 
     @property
     def paths(self) -> Literal[False] | list[str] | None:
-        return self.index  # type: ignore[return-value]  # as its hook has made it
+        return cast("Literal[False] | list[str] | None", self.index)
 
 
 @frozen
@@ -48,14 +52,14 @@ class ItemDelete:
     """Body of DELETE /store/items."""
 
     key: str
-    namespace: Labels = Labels([])  # noqa: RUF009 - never changed
+    namespace: Labels = field(factory=_no_labels)
 
 
 @frozen
 class ItemSearch:
     """Body of POST /store/items/search."""
 
-    namespace_prefix: Labels = Labels([])  # noqa: RUF009 - never changed
+    namespace_prefix: Labels = field(factory=_no_labels)
     filter: Object | None = None
     query: str | None = None
     limit: Limit = Limit(DEFAULT_PAGE)
