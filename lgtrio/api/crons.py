@@ -19,7 +19,7 @@ from lgtrio.wire.cron_runs import CronRun, firing_of
 from lgtrio.wire.crons import (
     CronCount,
     CronCreate,
-    CronPatch,
+    CronFields,
     CronSearch,
     check_select,
     new_cron,
@@ -125,7 +125,7 @@ class CronRoutes:
         except (InvalidRequest, NotFound) as error:
             raise NotFound(f"Assistant '{given}' not found") from error
 
-    def _check_webhook(self, body: CronPatch) -> None:
+    def _check_webhook(self, body: CronFields) -> None:
         if body.webhook is not None:
             self.services.webhooks.check(body.webhook)
 

@@ -61,7 +61,7 @@ def _tls() -> ssl.SSLContext:
 @frozen
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
     trusts: Trusts
-    _network: httpcore.TrioBackend = field(factory=httpcore.TrioBackend)
+    _network: httpcore.AsyncNetworkBackend = field(factory=httpcore.TrioBackend)
 
     async def connect_tcp(
         self,

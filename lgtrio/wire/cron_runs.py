@@ -10,14 +10,14 @@ from orjson import loads
 
 from lgtrio.storage.interface import AssistantRecord, CronRecord, Firing, Json
 from lgtrio.wire.converter import structure
-from lgtrio.wire.crons import CronPatch
+from lgtrio.wire.crons import CronFields
 from lgtrio.wire.enums import MultitaskStrategy, OnCompletion
 from lgtrio.wire.ids import new_id
 from lgtrio.wire.new_run import RunPlan
 from lgtrio.wire.runs import RunCreate
 from lgtrio.wire.schedules import next_time
 
-_FIELDS: Final = frozenset(each.name for each in attrs.fields(CronPatch)) & frozenset(
+_FIELDS: Final = frozenset(each.name for each in attrs.fields(CronFields)) & frozenset(
     each.name for each in attrs.fields(RunCreate)
 )
 """What of a payload speaks of the runs; a client may have put anything else into it."""

@@ -23,11 +23,9 @@ Json = dict[str, Any]
 
 
 @frozen
-class CronPatch:
-    """Body of PATCH /runs/crons/{id}: what is to be another one. What is given replaces what was
-    there, but metadata is merged key by key; `end_time: null` lets the cron go on for ever."""
+class CronFields:
+    """What a cron may be given when it is made and later."""
 
-    schedule: str | None = None
     timezone: str | None = None
     end_time: str | None = None
     enabled: bool | None = None
@@ -47,8 +45,16 @@ class CronPatch:
     durability: Durability | None = None
 
 
+@frozen
+class CronPatch(CronFields):
+    """Body of PATCH /runs/crons/{id}: what is to be another one. What is given replaces what was
+    there, but metadata is merged key by key; `end_time: null` lets the cron go on for ever."""
+
+    schedule: str | None = None
+
+
 @frozen(kw_only=True)
-class CronCreate(CronPatch):
+class CronCreate(CronFields):
     """Body of POST /runs/crons and /threads/{id}/runs/crons."""
 
     schedule: str
@@ -171,7 +177,7 @@ def read_patch(data: bytes) -> tuple[CronPatch, Json]:
     return structure(CronPatch, sent), sent
 
 
-def _with_completion(cron: CronRecord, body: CronPatch) -> CronRecord:
+def _with_completion(cron: CronRecord, body: CronFields) -> CronRecord:
     if body.on_run_completed is None:
         return cron
     if cron.thread_id is not None:
