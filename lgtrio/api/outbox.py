@@ -15,7 +15,7 @@ from attrs import define, field
 ENOUGH: Final = 64 * 1024
 """Bytes that may wait before whoever writes has to wait too."""
 PATIENCE: Final = 60.0
-"""Seconds a client gets to take what waits; one that takes nothing for so long is gone."""
+"""Seconds a client gets to take as much; one that takes less is gone."""
 
 
 @define(eq=False)
@@ -63,11 +63,18 @@ class Outbox:
             await self._sender.park()
         data = b"".join(self._waiting)
         self._waiting.clear()
-        with trio.move_on_after(PATIENCE) as patience:
-            try:
-                await self._stream.send_all(data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
+        for start in range(0, len(data), ENOUGH):
+            if not await self._send(data[start : start + ENOUGH]):
                 return False
         self._size -= len(data)
         self._writers.unpark_all()
+        return True
+
+    async def _send(self, piece: bytes) -> bool:
+        """Piece by piece, so that a client is slow if it takes long for one, not for all."""
+        with trio.move_on_after(PATIENCE) as patience:
+            try:
+                await self._stream.send_all(piece)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return False
         return not patience.cancelled_caught

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -24,6 +25,8 @@ from lgtrio.storage.interface import Frame, Json, Storage
 _READ_AT_ONCE: Final = 500
 """Frames taken from the log in one read; keeps one replaying client from holding the loop."""
 
+_CHUNK: Final = 1 << 20
+"""Bytes from which on a chunk is long enough; what waits behind it makes the next one."""
 _BYTES_BEHIND: Final = 64 << 20
 """A subscriber may be behind by so much, however few batches that is."""
 _BYTES_UNLOGGED: Final = 64 << 20
@@ -264,7 +267,7 @@ class Subscription:
         return self.stream.result if self.stream is not None else None
 
     async def receive(self) -> bytes:
-        """Everything that is waiting, as one chunk of ready SSE bytes.
+        """What is waiting (about a megabyte of it at most), as one chunk of ready SSE bytes.
 
         Raises:
             trio.EndOfChannel: the stream is over.
@@ -303,11 +306,12 @@ class Subscription:
         except trio.EndOfChannel:
             return self._at_end_of_channel()
         chunks = [self._take(batch)]
-        while True:
-            try:
+        size = len(chunks[0])
+        with suppress(trio.WouldBlock, trio.EndOfChannel):
+            while size < _CHUNK:
                 chunks.append(self._take(self._channel.receive_nowait()))
-            except (trio.WouldBlock, trio.EndOfChannel):
-                return b"".join(chunks)
+                size += len(chunks[-1])
+        return b"".join(chunks)
 
     def _take(self, batch: Batch) -> bytes:
         self._waiting -= len(batch.joined)

@@ -822,7 +822,10 @@ class Storage(Protocol):
         ...
 
     async def read_frames(self, run_id: str, *, after: int, limit: int = 1000) -> Sequence[Frame]:
-        """Frames with `seq > after`, in order."""
+        """Frames with `seq > after`, in order: at least one if there is any, and at most `limit`.
+
+        It may be fewer, where they are large.
+        """
         ...
 
     async def last_frame(self, run_id: str) -> int:

@@ -94,6 +94,24 @@ async def test_a_client_that_takes_nothing_is_gone(
     assert wire.writes == []
 
 
+async def test_a_client_that_is_slow_but_steady_gets_everything(
+    autojump_clock: MockClock,  # noqa: ARG001 - asked for by name
+) -> None:
+    class SlowWire(Wire):
+        async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+            await trio.sleep(PATIENCE / 2)
+            self.writes.append(bytes(data))
+
+    wire = SlowWire()
+    outbox = Outbox(wire)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(outbox.run)
+        await outbox.put(b"a" * (10 * ENOUGH + 1))
+        await outbox.flush()
+        nursery.cancel_scope.cancel()
+    assert b"".join(wire.writes) == b"a" * (10 * ENOUGH + 1)
+
+
 async def test_a_broken_connection_lets_everybody_go() -> None:
     wire = Wire(broken=True)
     wire.open.set()

@@ -29,6 +29,17 @@ async def test_frames_come_back_in_order_from_where_one_asks(storage: Storage) -
     assert await storage.last_frame(T) == 0
 
 
+async def test_one_read_of_large_frames_has_few_of_them(storage: Storage) -> None:
+    run_id = await running(storage)
+    large = [Frame(seq, "values", "values", b"x" * 700_000, seq) for seq in range(1, 6)]
+    await storage.append_frames(run_id, large)
+    read: list[Frame] = []
+    while frames := await storage.read_frames(run_id, after=len(read)):
+        assert len(frames) <= 2
+        read += frames
+    assert read == large
+
+
 async def test_a_frame_stored_twice_is_there_once(storage: Storage) -> None:
     run_id = await running(storage)
     await storage.append_frames(run_id, _frames(1, 3))

@@ -251,3 +251,40 @@ def test_delete_a_thread_with_a_running_run(sdk: Any, thread_id: str, tmp_path: 
     with pytest.raises(NotFoundError):
         sdk.threads.get(thread_id)
     assert not any(line.endswith("b end") for line in lines_of(file))
+
+
+# -- many at once --------------------------------------------------------------------------
+
+
+def test_cancel_many_by_id(sdk: Any, thread_id: str, tmp_path: Path) -> None:
+    first = run_in_its_second_step(sdk, thread_id, tmp_path / "steps")
+    second = sdk.runs.create(thread_id, "echo", input={"foo": "1"})["run_id"]
+    sdk.runs.cancel_many(thread_id=thread_id, run_ids=[first, second])
+    eventually(lambda: sdk.threads.get(thread_id)["status"] != "busy")
+    assert [run["status"] for run in sdk.runs.list(thread_id)] == ["interrupted"] * 2
+    assert sdk.threads.get(thread_id)["values"]["log"] == ["a"]
+    with pytest.raises(NotFoundError, match="No matching runs to cancel"):
+        sdk.runs.cancel_many(thread_id=thread_id, run_ids=[first, second])
+
+
+@pytest.mark.parametrize("status", ["running", "all"])
+def test_cancel_many_by_status(sdk: Any, tmp_path: Path, status: str) -> None:
+    threads = [sdk.threads.create()["thread_id"] for _ in range(3)]
+    runs = [
+        run_in_its_second_step(sdk, thread, tmp_path / f"steps-{number}")
+        for number, thread in enumerate(threads)
+    ]
+    sdk.runs.cancel_many(status=status)
+    for thread, run_id in zip(threads, runs, strict=True):
+        eventually(lambda t=thread, r=run_id: sdk.runs.get(t, r)["status"] == "interrupted")
+
+
+@pytest.mark.deviates("a run that is rolled back is gone at once, and its thread idle")
+def test_cancel_many_with_rollback(sdk: Any, thread_id: str, tmp_path: Path) -> None:
+    before = sdk.threads.get(thread_id)
+    first = run_in_its_second_step(sdk, thread_id, tmp_path / "steps")
+    second = sdk.runs.create(thread_id, "echo", input={"foo": "1"})["run_id"]
+    sdk.runs.cancel_many(thread_id=thread_id, run_ids=[first, second], action="rollback")
+    eventually(lambda: not sdk.runs.list(thread_id))
+    assert {**sdk.threads.get(thread_id), "updated_at": None} == {**before, "updated_at": None}
+    assert sdk.threads.get_history(thread_id) == []

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Final
 
 from lgtrio.storage.interface import Frame, FrameLog
 from lgtrio.storage.sqlite.transaction import Tx, one
 from lgtrio.wire.enums import TERMINAL, RunStatus
+
+_READ_BYTES: Final = 1 << 20
+"""One read ends with the frame that reaches so many."""
 
 
 def append_frames(tx: Tx, run_id: str, frames: Sequence[Frame]) -> None:
@@ -32,8 +36,16 @@ def read_frames(
         "SELECT seq, mode, event, data, at_ms FROM frames"
         " WHERE run_id = ? AND seq > ? ORDER BY seq LIMIT ?",
         (run_id, after, limit),
-    ).fetchall()
-    return [Frame(*row) for row in rows]
+    )
+    frames, size = [], 0
+    for row in rows:
+        frame = Frame(*row)
+        frames.append(frame)
+        size += len(frame.data)
+        if size >= _READ_BYTES:
+            break
+    rows.close()
+    return frames
 
 
 def last_frame(connection: sqlite3.Connection, run_id: str) -> int:
