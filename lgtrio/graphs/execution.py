@@ -17,7 +17,7 @@ from typing import Any, Final
 import structlog
 from attrs import define, field
 from langchain_core.runnables import RunnableConfig
-from langgraph.errors import GraphDrained, NodeCancelledError
+from langgraph.errors import GraphDrained, NodeCancelledError, UnknownInterruptError
 from langgraph.runtime import RunControl
 
 from lgtrio.graphs.calls import CALLS_OF_RUN, RunCalls
@@ -167,7 +167,8 @@ class Execution:
     def _failed(self, error: BaseException) -> None:
         # After a cancel nobody can tell a failure from a node's way to react to it.
         if not self._cancelled:
-            self._end = GraphEnd.FAILED
+            refused = isinstance(error, UnknownInterruptError)
+            self._end = GraphEnd.REFUSED if refused else GraphEnd.FAILED
             self._error = error
 
     async def _run_graph(self) -> None:

@@ -31,6 +31,7 @@ class GraphEnd(StrEnum):
 
     FINISHED = "finished"  # ran to its end, or stopped at an interrupt
     FAILED = "failed"  # a node or LangGraph raised
+    REFUSED = "refused"  # a strict resume answered what was not asked; nothing was done
     CANCELLED = "cancelled"  # stopped because it was cancelled
     DRAINED = "drained"  # stopped between two steps because a drain was requested
     ABANDONED = "abandoned"  # did not stop within the grace time: closed and fenced
@@ -56,7 +57,7 @@ class GraphOutcome:
     result: Json | None = None
     """What `wait` answers: values, plus `__interrupt__` when interrupted."""
     error: ErrorInfo | None = None
-    """Set with FAILED."""
+    """Set with FAILED and REFUSED."""
 
 
 class RunSink(Protocol):

@@ -78,7 +78,7 @@ def conclude(stop: Stop | None, outcome: GraphOutcome) -> Conclusion:
         return _finish(RunStatus.INTERRUPTED, stop, outcome, thread_error=error)
     if outcome.end is GraphEnd.FINISHED:
         return _finish(RunStatus.SUCCESS, None, outcome)
-    if outcome.end is GraphEnd.FAILED:
+    if outcome.end in (GraphEnd.FAILED, GraphEnd.REFUSED):
         return _finish(RunStatus.ERROR, None, outcome, thread_error=outcome.error)
     if stop is not None and stop.kind is StopKind.DEADLINE:
         return _finish(RunStatus.TIMEOUT, stop, outcome, thread_error=_TIMED_OUT)
@@ -117,7 +117,8 @@ def _class_of(error: ErrorInfo | None) -> str | None:
 
 
 def _rest_status(status: RunStatus, outcome: GraphOutcome) -> ThreadStatus:
-    if status in (RunStatus.ERROR, RunStatus.TIMEOUT):
+    # After a refused resume the thread still waits for an answer.
+    if status in (RunStatus.ERROR, RunStatus.TIMEOUT) and outcome.end is not GraphEnd.REFUSED:
         return ThreadStatus.ERROR
     halted = bool(outcome.next) or outcome.interrupts != b"{}"
     return ThreadStatus.INTERRUPTED if halted else ThreadStatus.IDLE

@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, cast
 
 import httpcore
 import trio
@@ -58,10 +58,15 @@ def _tls() -> ssl.SSLContext:
     return httpcore.default_ssl_context()
 
 
+def _over_trio() -> httpcore.AsyncNetworkBackend:
+    # The name may also stand for a substitute, which httpcore has for when Trio is missing.
+    return cast(httpcore.AsyncNetworkBackend, httpcore.TrioBackend())
+
+
 @frozen
 class _GuardedBackend(httpcore.AsyncNetworkBackend):
     trusts: Trusts
-    _network: httpcore.AsyncNetworkBackend = field(factory=httpcore.TrioBackend)
+    _network: httpcore.AsyncNetworkBackend = field(factory=_over_trio)
 
     async def connect_tcp(
         self,

@@ -14,7 +14,7 @@ from typing import Any, Final, NewType, TypeVar, get_origin
 
 import attrs
 import orjson
-from cattrs import ClassValidationError, Converter, transform_error
+from cattrs import BaseValidationError, Converter, transform_error
 from cattrs.cols import list_structure_factory
 from cattrs.gen import make_dict_structure_fn
 
@@ -88,11 +88,11 @@ def structure(cls: type[T], value: object) -> T:
         return CONVERTER.structure(value, cls)
     except WrongValue as error:
         raise InvalidRequest(f"The request body {error}") from error
-    except ClassValidationError as error:
+    except BaseValidationError as error:
         raise InvalidRequest("; ".join(_sentences(error))) from error
 
 
-def _sentences(error: ClassValidationError) -> list[str]:
+def _sentences(error: BaseValidationError) -> list[str]:
     return [_sentence(problem) for problem in transform_error(error, format_exception=_problem)]
 
 

@@ -57,6 +57,34 @@ def test_parallel_interrupts_are_answered_by_id(sdk: Any, thread_id: str) -> Non
     assert sorted(done["answers"]) == ["left:L", "right:R"]
 
 
+@pytest.mark.parametrize("graph", ["ask", "ask_parallel"])
+@pytest.mark.deviates("the reference's thread says `error` afterwards")
+def test_a_strict_resume_of_what_was_not_asked_leaves_the_thread_as_it_was(
+    sdk: Any, thread_id: str, graph: str
+) -> None:
+    sdk.runs.wait(thread_id, graph, input={"foo": "hi"})
+    before, state = sdk.threads.get(thread_id), sdk.threads.get_state(thread_id)
+    wrong = {"resume": {"0" * 32: "an answer"}}
+    result = sdk.runs.wait(thread_id, graph, command=wrong, strict_resume=True, raise_error=False)
+    assert result["__error__"]["error"] == "UnknownInterruptError"
+    assert "0" * 32 in result["__error__"]["message"]
+    assert sdk.runs.list(thread_id)[0]["status"] == "error"
+    after = sdk.threads.get(thread_id)
+    for name in ("status", "values", "interrupts", "metadata"):
+        assert after[name] == before[name]
+    assert sdk.threads.get_state(thread_id) == state
+    answers = {each["id"]: "yes" for task in after["interrupts"].values() for each in task}
+    done = sdk.runs.wait(thread_id, graph, command={"resume": answers}, strict_resume=True)
+    assert "__interrupt__" not in done
+    assert sdk.threads.get(thread_id)["status"] == "idle"
+
+
+def test_a_resume_that_is_not_strict_ignores_answers_to_nothing(sdk: Any, thread_id: str) -> None:
+    sdk.runs.wait(thread_id, "ask", input={"foo": "hi"})
+    result = sdk.runs.wait(thread_id, "ask", command={"resume": {"0" * 32: "an answer"}})
+    assert len(result["__interrupt__"]) == 1
+
+
 def test_plain_resume_of_several_interrupts_fails(sdk: Any, thread_id: str) -> None:
     sdk.runs.wait(thread_id, "ask_parallel", input={"foo": "hi"})
     result = sdk.runs.wait(
