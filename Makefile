@@ -60,7 +60,7 @@ semantics: $(STAMPS)/bench
 	@exec $(BIN)/python -m bench.semantics --peer lgtrio --peer langgraph-dev $(ARGS)
 
 streams: $(STAMPS)/test
-	@exec $(BIN)/python -m pytest -s tests/streams --cut-clients 150 $(ARGS)
+	@exec $(BIN)/python -m pytest -s tests/streams --cut-clients 100 --cuts 5 $(ARGS)
 
 bench: $(STAMPS)/bench
 	@exec $(BIN)/python -m bench $(ARGS)

@@ -31,7 +31,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--lifecycle-examples", type=int, default=300, help="random lives beside the model"
     )
-    group.addoption("--cut-clients", type=int, default=12, help="clients whose streams are cut")
+    group.addoption("--cut-clients", type=int, default=10, help="clients whose streams are cut")
+    group.addoption("--cuts", type=int, default=2, help="how often each of them is, at most")
     group.addoption("--cut-seed", type=int, default=20261123, help="the same cuts again")
 
 

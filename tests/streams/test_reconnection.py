@@ -37,8 +37,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:Reconnecting without a Last-Even
 def plans(request: pytest.FixtureRequest) -> dict[str, Any]:
     options = request.config
     seed, clients = options.getoption("--cut-seed"), options.getoption("--cut-clients")
-    print(f"--cut-seed={seed} --cut-clients={clients}")
-    plans = {str(n): random_cuts(seed + n, cuts=3, longest=LONGEST) for n in range(clients)}
+    cuts = options.getoption("--cuts")
+    print(f"--cut-seed={seed} --cut-clients={clients} --cuts={cuts}")
+    plans = {str(n): random_cuts(seed + n, cuts=cuts, longest=LONGEST) for n in range(clients)}
     return plans | {"before the first event": [Cut(0, reset=False), Cut(0, reset=True)]}
 
 
