@@ -78,6 +78,12 @@ class CronClock:
             # Not the next one's fault, nor that of other crons.
             log.warning("a cron was due and made no run", cron_id=cron.cron_id, why=error.detail)
             await self.supervisor.storage.skip_firing(firing)
+        except StorageError:
+            raise  # it stays due
+        except Exception:
+            # A mistake of ours, in what was stored once: it must not end the server at each start.
+            log.exception("a cron was due and could not be read", cron_id=cron.cron_id)
+            await self.supervisor.storage.skip_firing(firing)
 
     async def _submit(self, cron: CronRecord, firing: Firing) -> None:
         """

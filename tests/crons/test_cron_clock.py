@@ -12,6 +12,7 @@ import pytest
 import trio
 from attrs import evolve
 from orjson import loads
+from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from lgtrio.errors import StorageUnavailable
@@ -284,18 +285,29 @@ async def test_crons_go_with_their_thread_and_with_their_assistant(
 # -- trouble -------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("was", "becomes", "level"),
+    [(b'"schedule"', b'"stream_mode"', "warning"), (b'"config"', b'"unknown"', "error")],
+    ids=["a field of runs has a wrong value", "a part of ours is missing"],
+)
 async def test_a_cron_that_cannot_run_does_not_hold_up_the_others(
-    autojump_clock: MockClock, storage: SqliteStorage, clock: CronClock
+    autojump_clock: MockClock,
+    storage: SqliteStorage,
+    clock: CronClock,
+    was: bytes,
+    becomes: bytes,
+    level: str,
 ) -> None:
     broken = await made(storage, None)
     await storage.update_cron(  # as a later version of this code might find it
-        broken.cron_id,
-        lambda cron: evolve(cron, payload=cron.payload.replace(b'"schedule"', b'"stream_mode"')),
+        broken.cron_id, lambda cron: evolve(cron, payload=cron.payload.replace(was, becomes))
     )
     await made(storage)
     clock.look_again()
-    await trio.sleep(2.5 * 60)
+    with capture_logs() as logs:
+        await trio.sleep(2.5 * 60)
     assert minutes(await runs(storage)) == [1, 2]
+    assert [(log["log_level"], log["cron_id"]) for log in logs] == [(level, broken.cron_id)] * 2
     stored = await storage.get_cron(broken.cron_id)
     assert stored is not None
     assert stored.next_run_date == "2026-01-01T00:03:00.000000+00:00"
