@@ -247,7 +247,8 @@ def with_start(steps: Sequence[Sequence[StateUpdate]]) -> list[Sequence[StateUpd
     the first node made of it means that it has been taken.
     """
     taken: list[Sequence[StateUpdate]] = []
-    for step, following in pairwise([*steps, ()]):
+    nothing: Sequence[StateUpdate] = []
+    for step, following in pairwise([*steps, nothing]):
         taken.append(step)
         nodes = {update.as_node for update in following}
         if [update.as_node for update in step] == [INPUT] and nodes and START not in nodes:
