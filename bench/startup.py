@@ -15,13 +15,12 @@ from bench.options import Options
 from bench.servers import lgtrio_server
 
 _DEMO_GRAPHS = """
-import importlib, json, os, pathlib, sys
+import importlib, json, pathlib, sys
 import lgtrio.demo
-folder = pathlib.Path(lgtrio.demo.__file__).parent
-for graph in json.loads((folder / "langgraph.json").read_text())["graphs"].values():
-    path = graph if isinstance(graph, str) else graph["path"]
-    module = pathlib.Path(path.split(":")[0]).stem
-    importlib.import_module(f"lgtrio.demo.{module}")
+config = pathlib.Path(lgtrio.demo.__file__).with_name("langgraph.json")
+for graph in json.loads(config.read_text())["graphs"].values():
+    place = graph if isinstance(graph, str) else graph["path"]
+    importlib.import_module(place.partition(":")[0])
 print("ready", flush=True)
 sys.stdin.read()
 """
@@ -70,7 +69,8 @@ def _interpreter() -> dict[str, float]:
     )
     with process:
         assert process.stdout is not None
-        process.stdout.readline()
+        if process.stdout.readline() != "ready\n":
+            raise RuntimeError("The demo graphs could not be imported.")
         seconds = time.perf_counter() - started
         measured = {"seconds": seconds, "memory_mb": memory_mb(process.pid)}
         process.communicate()
