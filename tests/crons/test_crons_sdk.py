@@ -44,7 +44,9 @@ def made(http: httpx.Client) -> Iterator[list[str]]:
 
 
 def echo_id(http: httpx.Client) -> str:
-    found = http.post("/assistants/search", json={"graph_id": "echo"}).json()
+    found = http.post(
+        "/assistants/search", json={"graph_id": "echo", "metadata": {"created_by": "system"}}
+    ).json()
     return str(found[0]["assistant_id"])
 
 
