@@ -89,7 +89,9 @@ class AssistantRoutes:
             if not found.threads:
                 return
             for thread in found.threads:
-                await self.services.supervisor.delete_thread(thread.thread_id, actor=request_id())
+                await self.services.supervisor.stopper.delete_thread(
+                    thread.thread_id, actor=request_id()
+                )
 
     # -- many ----------------------------------------------------------------------------
 

@@ -69,7 +69,7 @@ class ResultSource:
     async def next_chunk(self) -> bytes | None:
         if self._given:
             return None
-        result = await self.supervisor.join(self.run, self.handle)
+        result = await self.supervisor.following.join(self.run, self.handle)
         self._given = True
         return result
 

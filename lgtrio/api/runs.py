@@ -72,7 +72,7 @@ class RunRoutes:
 
     async def delete(self, thread_id: str, run_id: str) -> Response:
         run = await existing_run(self.services.storage, thread_id, run_id)
-        await self.services.supervisor.delete_run(run, actor=request_id())
+        await self.services.supervisor.stopper.delete_run(run, actor=request_id())
         return empty(204)
 
     async def cancel(self, thread_id: str, run_id: str) -> Response:
@@ -80,7 +80,7 @@ class RunRoutes:
         asked = query()
         wait = asked.boolean("wait")
         action = asked.word("action", CancelAction, default=CancelAction.INTERRUPT)
-        await self.services.supervisor.cancel(
+        await self.services.supervisor.stopper.cancel(
             thread_id, [run_id], action=action, wait=wait, actor=request_id()
         )
         if not wait:
@@ -96,7 +96,9 @@ class RunRoutes:
         named, actor = body.named(), request_id()
         supervisor = self.services.supervisor
         if named is None:
-            await supervisor.cancel_all(body.run_status(), action=action, wait=wait, actor=actor)
+            await supervisor.stopper.cancel_all(
+                body.run_status(), action=action, wait=wait, actor=actor
+            )
         else:
-            await supervisor.cancel(*named, action=action, wait=wait, actor=actor)
+            await supervisor.stopper.cancel(*named, action=action, wait=wait, actor=actor)
         return empty(204)

@@ -95,7 +95,7 @@ class StreamRoutes:
         run = await existing_run(self.services.storage, thread_id, run_id)
         supervisor = self.services.supervisor
         return self._answer(
-            ResultSource(supervisor, run, await supervisor.handle_of(run)),
+            ResultSource(supervisor, run, await supervisor.following.handle_of(run)),
             run.run_id,
             headers=_result_headers(run.thread_id, run.run_id),
             cancel_on_disconnect=query().boolean("cancel_on_disconnect"),
@@ -105,7 +105,7 @@ class StreamRoutes:
         asked = query()
         cancel_on_disconnect = asked.boolean("cancel_on_disconnect")
         run = await existing_run(self.services.storage, thread_id, run_id)
-        subscription = await self.services.supervisor.follow(
+        subscription = await self.services.supervisor.following.follow(
             run,
             modes=frozenset(asked.all("stream_mode")) or None,
             last_event_id=last_event_id(),
@@ -131,7 +131,7 @@ class StreamRoutes:
         headers: dict[str, str],
         cancel_on_disconnect: bool,
     ) -> Response:
-        disconnected = partial(self.services.supervisor.disconnected, run_id)
+        disconnected = partial(self.services.supervisor.stopper.disconnected, run_id)
         body = RunBody(
             source,
             self.services.heartbeat,

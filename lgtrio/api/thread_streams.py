@@ -41,7 +41,7 @@ class ThreadStreamRoutes:
         thread_id = thread_of(thread_id)
         modes = _modes()
         await existing_thread(self.services.storage, thread_id)
-        follower = await self.services.supervisor.follow_thread(
+        follower = await self.services.supervisor.following.follow_thread(
             thread_id, modes, last_event_id=last_event_id()
         )
         location = location_after(f"/threads/{thread_id}/stream", str(follower.since))

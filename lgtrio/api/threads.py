@@ -169,4 +169,4 @@ class ThreadRoutes:
         return json_answer(dumps({"pruned_count": len(pruned)}))
 
     async def _delete(self, thread_id: str) -> bool:
-        return await self.services.supervisor.delete_thread(thread_id, actor=request_id())
+        return await self.services.supervisor.stopper.delete_thread(thread_id, actor=request_id())

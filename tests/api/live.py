@@ -140,7 +140,7 @@ class Live:
 
     async def ended(self, run_id: str) -> str | None:
         """The run's status once it is not active any more."""
-        await self.supervisor.wait_ended(run_id)
+        await self.supervisor.following.wait_ended(run_id)
         return await self.status(run_id)
 
     async def connect(self) -> trio.SocketStream:

@@ -43,7 +43,7 @@ async def test_all_of_a_status_on_every_thread(api: Live, status: str, left: lis
     for _, *run_ids in lanes:
         for run_id, wanted in zip(run_ids, left, strict=True):
             if wanted == "success":
-                await api.supervisor.wait_ended(run_id)
+                await api.supervisor.following.wait_ended(run_id)
             assert await api.status(run_id) == wanted
     if status == "all":
         assert api.executor.order() == [running for _, running, _ in lanes], "none was started"
@@ -82,7 +82,7 @@ async def test_those_that_have_ended(api: Live) -> None:
     thread_id, running, pending = await lane(api)
     both = {"thread_id": thread_id, "run_ids": [running, pending]}
     assert await cancel(api, both | {"run_ids": [running]}, wait=True) == (204, "")
-    await api.supervisor.wait_ended(pending)
+    await api.supervisor.following.wait_ended(pending)
     status, detail = await cancel(api, both)
     assert (status, detail[:27]) == (404, "No matching runs to cancel.")
     new = await api.background(thread_id, ["gate", "never"])

@@ -222,7 +222,7 @@ async def test_cancel_a_running_run(api: Live, wait: str, action: str) -> None:
     answer = await api.http.post(f"{path}/cancel?wait={wait}&action={action}")
     if wait == "0":
         assert (answer.status_code, answer.content) == (202, b"")
-        await api.supervisor.wait_ended(run_id)
+        await api.supervisor.following.wait_ended(run_id)
     else:
         assert (answer.status_code, answer.json()) == (200, {})
         assert answer.headers["location"] == f"{path}/join"

@@ -139,7 +139,9 @@ async def test_a_run_that_never_started_is_not_told(api: Live) -> None:
     first = await api.background(thread_id, ["gate", "g"])
     async with following(api, thread_id, **LIFECYCLE) as reader:
         second = await api.background(thread_id, ["emit", 1])
-        await api.supervisor.cancel(thread_id, [second["run_id"]], action="interrupt", wait=True)
+        await api.supervisor.stopper.cancel(
+            thread_id, [second["run_id"]], action="interrupt", wait=True
+        )
         api.executor.gates["g"].set()
         third = await api.background(thread_id)
         assert await reader.events(3) == [done(first), started(third), done(third)]

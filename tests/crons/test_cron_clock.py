@@ -273,7 +273,7 @@ async def test_crons_go_with_their_thread_and_with_their_assistant(
     autojump_clock: MockClock, storage: SqliteStorage, clock: CronClock, b: Bench
 ) -> None:
     of_thread, of_assistant = await made(storage), await made(storage, None)
-    await b.supervisor.delete_thread(T)
+    await b.supervisor.stopper.delete_thread(T)
     assert await storage.get_cron(of_thread.cron_id) is None
     assert await storage.get_cron(of_assistant.cron_id) is not None
     await storage.delete_assistant(ASSISTANT.assistant_id)

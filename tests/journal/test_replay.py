@@ -47,7 +47,7 @@ async def live_through(b: Bench, history: Sequence[tuple[object, ...]]) -> list[
                 case ("cancel", int(pick), CancelAction() as action) if runs:
                     nursery.start_soon(_cancel, b, runs[-1 - pick % len(runs)], action)
                 case ("leave", int(pick)) if runs:
-                    b.supervisor.disconnected(runs[-1 - pick % len(runs)].run_id)
+                    b.supervisor.stopper.disconnected(runs[-1 - pick % len(runs)].run_id)
                 case ("sleep", float(seconds)):
                     await trio.sleep(seconds)
     await b.ended(*(run.run_id for run in runs))
@@ -56,7 +56,9 @@ async def live_through(b: Bench, history: Sequence[tuple[object, ...]]) -> list[
 
 async def _cancel(b: Bench, run: RunRecord, action: CancelAction) -> None:
     try:
-        await b.supervisor.cancel(run.thread_id, [run.run_id], action=action, wait=True, actor="me")
+        await b.supervisor.stopper.cancel(
+            run.thread_id, [run.run_id], action=action, wait=True, actor="me"
+        )
     except NotFound:
         return  # it has ended or is gone
 

@@ -27,7 +27,7 @@ async def assert_sound(b: Bench, database: Path, *thread_ids: str) -> None:
     for thread_id in thread_ids:
         run = new_run(thread_id, ["emit", 1])
         submitted = await b.supervisor.submit(run, thread=NewThread(thread_id))
-        assert await b.supervisor.join(submitted.run, submitted.handle) == b'{"seen":[1]}'
+        assert await b.supervisor.following.join(submitted.run, submitted.handle) == b'{"seen":[1]}'
     await trio.sleep(LONG)
     _assert_at_rest(b, database)
 

@@ -73,28 +73,28 @@ def _submit(strategy: str, thread_id: str = T) -> Operation:
 def _cancel(which: str, action: CancelAction) -> Operation:
     async def cancel(s: Scene) -> None:
         run_id = getattr(s, which).run_id
-        await s.b.supervisor.cancel(T, [run_id], action=action, wait=True)
+        await s.b.supervisor.stopper.cancel(T, [run_id], action=action, wait=True)
 
     return cancel
 
 
 async def _follow(s: Scene) -> None:
     for run in (s.finished, s.running, s.pending):
-        await read_all(await s.b.supervisor.follow(run, last_event_id="-1"))
+        await read_all(await s.b.supervisor.following.follow(run, last_event_id="-1"))
 
 
 async def _join(s: Scene) -> None:
     for run in (s.pending, s.running, s.finished):
-        await s.b.supervisor.join(run)
+        await s.b.supervisor.following.join(run)
 
 
 async def _delete_runs(s: Scene) -> None:
     for run in (s.delayed, s.pending, s.running, s.finished):
-        await s.b.supervisor.delete_run(run)
+        await s.b.supervisor.stopper.delete_run(run)
 
 
 async def _delete_thread(s: Scene) -> None:
-    await s.b.supervisor.delete_thread(T)
+    await s.b.supervisor.stopper.delete_thread(T)
 
 
 async def _quiet(s: Scene) -> None:
@@ -221,19 +221,23 @@ async def test_a_rollback_leaves_the_thread_as_it_was(
             run = await b.submit(evolve(earlier, thread_config=b'{"tags":["earlier"]}'))
             await wait_all_tasks_blocked()
             if before == "cancelled":
-                await b.supervisor.cancel(T, [run.run_id], action=CancelAction.INTERRUPT, wait=True)
+                await b.supervisor.stopper.cancel(
+                    T, [run.run_id], action=CancelAction.INTERRUPT, wait=True
+                )
         row = _apart_from_the_update(await storage.get_thread(T))
         undone = await b.submit(new_run(T, ["emit", 2], ["sleep", 9], resumable=True))
         await wait_all_tasks_blocked()
         assert _apart_from_the_update(await storage.get_thread(T)) != row
         if how == "cancel":
-            await b.supervisor.cancel(T, [undone.run_id], action=CancelAction.ROLLBACK, wait=True)
+            await b.supervisor.stopper.cancel(
+                T, [undone.run_id], action=CancelAction.ROLLBACK, wait=True
+            )
         elif how == "delete":
-            await b.supervisor.delete_run(undone)
+            await b.supervisor.stopper.delete_run(undone)
         else:
             # The displacing run is undone in its turn: both are as if they had never been.
             other = await b.submit(new_run(T, ["sleep", 9], strategy="rollback"))
             await wait_all_tasks_blocked()
-            await b.supervisor.delete_run(other)
+            await b.supervisor.stopper.delete_run(other)
         assert _apart_from_the_update(await storage.get_thread(T)) == row
         assert await storage.read_frames(undone.run_id, after=0) == []

@@ -44,25 +44,27 @@ async def _live(b: Bench, direct: Any) -> None:
     failing = await _try(b.submit, new_run(T, ["emit", 1], ["sleep", 1], ["fail"], resumable=True))
     await _try(b.submit, new_run(T, ["emit", 2], not_before=now_iso(3)))
     if failing is not None:
-        subscription = await _try(supervisor.follow, failing, last_event_id="-1")
+        subscription = await _try(supervisor.following.follow, failing, last_event_id="-1")
         if subscription is not None:
             await _try(read_all, subscription)
-        await _try(supervisor.join, failing)
+        await _try(supervisor.following.join, failing)
     stubborn = await _try(b.submit, new_run(T, ["emit", 3], ["stubborn", 2]))
     await trio.sleep(0.5)
     await _try(b.submit, new_run(T, ["emit", 4], ["sleep", 50], strategy="rollback"))
     await trio.sleep(4)
     await _try(b.submit, new_run(T, ["sleep", 50], strategy="interrupt"))
     for run in await direct.list_runs(T, limit=9, offset=0, status=None):
-        await _try(supervisor.cancel, T, [run.run_id], action=CancelAction.ROLLBACK, wait=False)
+        await _try(
+            supervisor.stopper.cancel, T, [run.run_id], action=CancelAction.ROLLBACK, wait=False
+        )
     gone = await _try(b.submit, new_run(T, ["sleep", 60]))
     if gone is not None:
-        supervisor.disconnected(gone.run_id)
+        supervisor.stopper.disconnected(gone.run_id)
     if stubborn is not None:
-        await _try(supervisor.delete_run, stubborn)
+        await _try(supervisor.stopper.delete_run, stubborn)
     await _try(b.submit, new_run(U, ["sleep", 60]))
     await _try(b.submit, new_run(U, ["sleep", 60]))
-    await _try(supervisor.delete_thread, U)
+    await _try(supervisor.stopper.delete_thread, U)
     await trio.sleep(100)
     await _try(_update_state, b)
 
@@ -118,7 +120,7 @@ def test_a_shutdown_with_a_fault_ends_in_bounded_time(fault: Fault, tmp_path: Pa
                 faulty.at = 0
                 for each in (run, submitted.run):
                     with suppress(StreamCut):
-                        await b.supervisor.wait_ended(each.run_id)
+                        await b.supervisor.following.wait_ended(each.run_id)
             await trio.sleep(100)  # what hung is done
             async with bench(storage, now=now) as b:
                 await assert_sound(b, database, T, U)

@@ -146,7 +146,9 @@ async def test_a_thread_that_waits_for_a_limit_goes_on_when_its_next_run_has_non
         behind = await b.submit(evolve(new_run("t", ["emit", 2]), graph_id="h"))
         await wait_all_tasks_blocked()
         assert await b.status(behind.run_id) == "pending"
-        await b.supervisor.cancel("t", [waiting.run_id], action=CancelAction.INTERRUPT, wait=False)
+        await b.supervisor.stopper.cancel(
+            "t", [waiting.run_id], action=CancelAction.INTERRUPT, wait=False
+        )
         await wait_all_tasks_blocked()
         assert await b.status(behind.run_id) == "success"
         assert await b.status(full.run_id) == "running"

@@ -80,11 +80,11 @@ async def test_a_thread_is_deleted_while_its_run_is_being_claimed(
     go = storage.hold("claim_next")
     await storage.waiting["claim_next"].wait()
     assert await b.status(first.run_id) == "success"
-    nursery.start_soon(b.supervisor.delete_thread, T)
+    nursery.start_soon(b.supervisor.stopper.delete_thread, T)
     await wait_all_tasks_blocked()
     assert await b.storage.get_thread(T) is not None, "deleted under a run that is starting"
     go.set()
-    await b.supervisor.delete_thread(T)
+    await b.supervisor.stopper.delete_thread(T)
     assert b.executor.active == {}
     assert await b.status(second.run_id) is None
     assert trio.current_time() < 50
@@ -97,7 +97,7 @@ async def test_a_thread_is_deleted_while_its_run_is_being_created(
     run = new_run(T, ["sleep", 99])
     nursery.start_soon(b.submit, run)
     await storage.waiting["create_run"].wait()
-    nursery.start_soon(b.supervisor.delete_thread, T)
+    nursery.start_soon(b.supervisor.stopper.delete_thread, T)
     await wait_all_tasks_blocked()
     go.set()
     await wait_all_tasks_blocked()
@@ -135,7 +135,9 @@ async def test_a_cancel_hits_a_run_whose_claim_nobody_has_heard_of(
     go = storage.hold("claim_next")
     await storage.waiting["claim_next"].wait()
     nursery.start_soon(
-        partial(b.supervisor.cancel, T, [second.run_id], action=CancelAction.ROLLBACK, wait=True)
+        partial(
+            b.supervisor.stopper.cancel, T, [second.run_id], action=CancelAction.ROLLBACK, wait=True
+        )
     )
     await wait_all_tasks_blocked()
     go.set()
@@ -167,13 +169,13 @@ async def test_a_run_is_deleted_while_its_end_is_being_stored(
     run = await b.submit(new_run(T, ["sleep", 1]))
     go = storage.hold("finish_run", early=True)
     await storage.waiting["finish_run"].wait()
-    nursery.start_soon(b.supervisor.delete_run, run)
+    nursery.start_soon(b.supervisor.stopper.delete_run, run)
     await wait_all_tasks_blocked()
     go.set()
     await wait_all_tasks_blocked()
     assert await b.status(run.run_id) is None
     with pytest.raises(NotFound):
-        await b.supervisor.delete_run(run)
+        await b.supervisor.stopper.delete_run(run)
 
 
 async def test_a_shutdown_waits_for_a_run_that_is_being_created(
@@ -198,7 +200,7 @@ async def test_a_shutdown_waits_for_a_run_that_is_being_created(
     stored = await b.storage.get_run(run.run_id)
     assert stored is not None
     with pytest.raises(ShuttingDown):
-        await b.supervisor.follow(stored)
+        await b.supervisor.following.follow(stored)
 
 
 async def test_a_delay_that_ends_while_it_is_looked_at_is_not_forgotten(
@@ -243,5 +245,5 @@ async def test_an_error_that_is_stored_at_the_second_try_is_logged_once(
     await trio.sleep(5)
     stored = await b.storage.get_run(run.run_id)
     assert stored is not None
-    text = await read_all(await b.supervisor.follow(stored, last_event_id="-1"))
+    text = await read_all(await b.supervisor.following.follow(stored, last_event_id="-1"))
     assert text.count(b"event: error") == 1

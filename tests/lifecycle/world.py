@@ -234,14 +234,16 @@ class World:
         run.clients.append(client)
         self._start_reader(Reader(client), submitted.subscription)
         self._start(
-            self._waits, run, partial(self.supervisor.join, submitted.run, submitted.handle)
+            self._waits,
+            run,
+            partial(self.supervisor.following.join, submitted.run, submitted.handle),
         )
         await wait_all_tasks_blocked()
 
     async def cancel(self, which: int, action: str, wait: bool) -> None:
         run = self._run(which)
         operation = partial(
-            self.supervisor.cancel,
+            self.supervisor.stopper.cancel,
             run.thread_id,
             [run.run_id],
             action=CancelAction(action),
@@ -262,7 +264,7 @@ class World:
             request = Request(Run(UNKNOWN, thread_id, 0, ()))
             await request.ask(
                 partial(
-                    self.supervisor.cancel,
+                    self.supervisor.stopper.cancel,
                     thread_id,
                     [UNKNOWN],
                     action=CancelAction.INTERRUPT,
@@ -273,7 +275,7 @@ class World:
 
     async def disconnect(self, which: int) -> None:
         run = self._run(which)
-        self.supervisor.disconnected(run.run_id)
+        self.supervisor.stopper.disconnected(run.run_id)
         await self._settled()
         self.model.disconnect(run.run_id)
 
@@ -282,7 +284,9 @@ class World:
         record = await self.storage.get_run(run.run_id)
         if record is None:
             return
-        subscription = await self.supervisor.follow(record, last_event_id="-1" if replay else None)
+        subscription = await self.supervisor.following.follow(
+            record, last_event_id="-1" if replay else None
+        )
         reader = Reader(self.model.follow(run.run_id, replay=replay))
         self._start_reader(reader, subscription)
         await wait_all_tasks_blocked()
@@ -294,7 +298,9 @@ class World:
         if record is None:
             return
         asked: list[Request] = []
-        self._start(asked, run, partial(self.supervisor.delete_run, record, actor="the deleter"))
+        self._start(
+            asked, run, partial(self.supervisor.stopper.delete_run, record, actor="the deleter")
+        )
         await self._settled()
         assert self.model.delete_run(run.run_id)
         assert asked[0].answered == (run.status is None)
@@ -302,7 +308,7 @@ class World:
     async def delete_thread(self, thread_id: str) -> None:
         asked: list[Request] = []
         run = Run("", thread_id, 0, ())
-        delete = partial(self.supervisor.delete_thread, thread_id, actor="the deleter")
+        delete = partial(self.supervisor.stopper.delete_thread, thread_id, actor="the deleter")
         self._start(asked, run, delete)
         await self._settled()
         known = self.model.delete_thread(thread_id)
@@ -362,7 +368,7 @@ class World:
         result = _result(thread.values or [])
         if run.status == "error" and thread.error is not None:
             result = thread.error
-        assert _plain(await self.supervisor.join(record)) == result
+        assert _plain(await self.supervisor.following.join(record)) == result
 
     async def _check_thread(self, thread_id: str) -> None:
         record = await self.storage.get_thread(thread_id)

@@ -53,7 +53,7 @@ async def test_a_run_succeeds_and_its_thread_rests(autojump_clock: MockClock, b:
     assert run.status == "pending"
     assert await b.status(run.run_id) == "running"
     assert await b.thread_status(T) == "busy"
-    assert await b.supervisor.join(run) == b'{"seen":[7]}'
+    assert await b.supervisor.following.join(run) == b'{"seen":[7]}'
     assert await b.status(run.run_id) == "success"
     assert await b.thread_status(T) == "idle"
     assert [(old, new) for old, new, _ in await causes(b, run.run_id)] == [
@@ -71,13 +71,13 @@ async def test_a_failed_run_tells_its_error_everywhere(autojump_clock: MockClock
     text = await read_all(submitted.subscription)
     error = b'{"error":"ValueError","message":"boom"}'
     assert text.endswith(b"event: error\r\ndata: " + error + b"\r\n\r\n")
-    assert await b.supervisor.join(submitted.run) == b'{"__error__":' + error + b"}"
+    assert await b.supervisor.following.join(submitted.run) == b'{"__error__":' + error + b"}"
     thread = await b.storage.get_thread(T)
     assert thread is not None
     assert (thread.status, thread.error) == ("error", error)
     again = await b.storage.get_run(submitted.run.run_id)
     assert again is not None
-    assert await b.supervisor.join(again) == b'{"__error__":' + error + b"}"
+    assert await b.supervisor.following.join(again) == b'{"__error__":' + error + b"}"
 
 
 async def test_an_executor_that_raises_ends_its_run_and_nothing_else(
@@ -92,7 +92,7 @@ async def test_an_executor_that_raises_ends_its_run_and_nothing_else(
 
 async def test_a_temporary_run_takes_its_thread_along(autojump_clock: MockClock, b: Bench) -> None:
     run = await b.submit(new_run(T, ["emit", 1], temporary=True))
-    assert await b.supervisor.join(run) == b'{"seen":[1]}'
+    assert await b.supervisor.following.join(run) == b'{"seen":[1]}'
     assert await b.storage.get_thread(T) is None
     assert await b.storage.get_run(run.run_id) is None
 
@@ -206,7 +206,10 @@ async def test_cancel_running_interrupts_and_followers_see_an_end(
     )
     run = submitted.run
     await wait_all_tasks_blocked()
-    assert await b.supervisor.cancel(T, [run.run_id], action=INTERRUPT, wait=True, actor="q") == 1
+    assert (
+        await b.supervisor.stopper.cancel(T, [run.run_id], action=INTERRUPT, wait=True, actor="q")
+        == 1
+    )
     assert await b.status(run.run_id) == "interrupted"
     assert (await b.storage.journal(run_id=run.run_id))[-1].actor == "q"
     assert submitted.subscription is not None
@@ -220,9 +223,9 @@ async def test_cancel_waits_for_the_real_end(autojump_clock: MockClock, b: Bench
     run = await b.submit(new_run(T, ["stubborn", 3]))
     await wait_all_tasks_blocked()
     start = trio.current_time()
-    await b.supervisor.cancel(T, [run.run_id], action=INTERRUPT, wait=False)
+    await b.supervisor.stopper.cancel(T, [run.run_id], action=INTERRUPT, wait=False)
     assert await b.status(run.run_id) == "running"
-    await b.supervisor.cancel(T, [run.run_id], action=INTERRUPT, wait=True)
+    await b.supervisor.stopper.cancel(T, [run.run_id], action=INTERRUPT, wait=True)
     assert trio.current_time() - start == pytest.approx(3)
     assert await b.status(run.run_id) == "interrupted"
 
@@ -231,8 +234,8 @@ async def test_cancel_pending_settles_at_once(autojump_clock: MockClock, b: Benc
     first = await b.submit(new_run(T, ["sleep", 5]))
     second = await b.submit(new_run(T, ["emit", 2]))
     third = await b.submit(new_run(T, ["emit", 3]))
-    await b.supervisor.cancel(T, [second.run_id], action=INTERRUPT, wait=True)
-    await b.supervisor.cancel(T, [third.run_id], action=ROLLBACK, wait=True)
+    await b.supervisor.stopper.cancel(T, [second.run_id], action=INTERRUPT, wait=True)
+    await b.supervisor.stopper.cancel(T, [third.run_id], action=ROLLBACK, wait=True)
     assert await b.status(second.run_id) == "interrupted"
     assert await b.status(third.run_id) is None
     assert await b.thread_status(T) == "busy"
@@ -246,8 +249,8 @@ async def test_rollback_outranks_an_interrupt_that_is_under_way(
 ) -> None:
     run = await b.submit(new_run(T, ["stubborn", 3]))
     await wait_all_tasks_blocked()
-    await b.supervisor.cancel(T, [run.run_id], action=INTERRUPT, wait=False)
-    await b.supervisor.cancel(T, [run.run_id], action=ROLLBACK, wait=True)
+    await b.supervisor.stopper.cancel(T, [run.run_id], action=INTERRUPT, wait=False)
+    await b.supervisor.stopper.cancel(T, [run.run_id], action=ROLLBACK, wait=True)
     assert await b.status(run.run_id) is None
 
 
@@ -255,18 +258,18 @@ async def test_cancel_of_nothing_says_which_nothing(autojump_clock: MockClock, b
     done = await b.submit(new_run(T))
     await b.ended(done.run_id)
     with pytest.raises(NotFound, match="No matching runs"):
-        await b.supervisor.cancel(T, [done.run_id], action=INTERRUPT, wait=False)
+        await b.supervisor.stopper.cancel(T, [done.run_id], action=INTERRUPT, wait=False)
     with pytest.raises(NotFound, match="No runs found"):
-        await b.supervisor.cancel(T, [U], action=INTERRUPT, wait=False)
+        await b.supervisor.stopper.cancel(T, [U], action=INTERRUPT, wait=False)
     with pytest.raises(NotFound, match="No runs found"):  # a run of another thread
-        await b.supervisor.cancel(U, [done.run_id], action=INTERRUPT, wait=False)
+        await b.supervisor.stopper.cancel(U, [done.run_id], action=INTERRUPT, wait=False)
 
 
 async def test_a_stop_between_the_claim_and_the_first_step_is_found(
     autojump_clock: MockClock, b: Bench
 ) -> None:
     run = await b.submit(new_run(T, ["sleep", 99]))  # claimed; its task has not run yet
-    await b.supervisor.cancel(T, [run.run_id], action=INTERRUPT, wait=True)
+    await b.supervisor.stopper.cancel(T, [run.run_id], action=INTERRUPT, wait=True)
     assert await b.status(run.run_id) == "interrupted"
     assert "finished" not in [what for _, what, _ in b.executor.log]
 
@@ -275,14 +278,14 @@ async def test_a_disconnect_interrupts_but_not_while_shutting_down(
     autojump_clock: MockClock, b: Bench
 ) -> None:
     run = await b.submit(new_run(T, ["sleep", 9]))
-    b.supervisor.disconnected(run.run_id)
+    b.supervisor.stopper.disconnected(run.run_id)
     await b.ended(run.run_id)
     assert await b.status(run.run_id) == "interrupted"
     assert (await causes(b, run.run_id))[-1][2] == Cause.DISCONNECT
     other = await b.submit(new_run(T, ["sleep", 9]))
     await wait_all_tasks_blocked()
     b.supervisor._execution.stopping = True
-    b.supervisor.disconnected(other.run_id)
+    b.supervisor.stopper.disconnected(other.run_id)
     await wait_all_tasks_blocked()
     assert await b.status(other.run_id) == "running"
 
@@ -290,7 +293,7 @@ async def test_a_disconnect_interrupts_but_not_while_shutting_down(
 async def test_a_deadline_ends_with_timeout(autojump_clock: MockClock, storage: Storage) -> None:
     async with bench(storage, run_timeout=2) as b:
         run = await b.submit(new_run(T, ["emit", 1], ["sleep", 9]))
-        assert await b.supervisor.join(run) == b'{"seen":[1]}'
+        assert await b.supervisor.following.join(run) == b'{"seen":[1]}'
         assert trio.current_time() == pytest.approx(2)
         assert await b.status(run.run_id) == "timeout"
         assert await b.thread_status(T) == "error"
@@ -304,25 +307,25 @@ async def test_delete_run_stops_it_first(autojump_clock: MockClock, b: Bench) ->
     await wait_all_tasks_blocked()
     stored = await b.storage.get_run(run.run_id)
     assert stored is not None
-    await b.supervisor.delete_run(stored)
+    await b.supervisor.stopper.delete_run(stored)
     assert b.executor.active == {}
     assert await b.status(run.run_id) is None
     assert await b.thread_status(T) == "idle"
     with pytest.raises(NotFound):
-        await b.supervisor.delete_run(stored)
+        await b.supervisor.stopper.delete_run(stored)
 
 
 async def test_delete_thread_ends_everything_on_it(autojump_clock: MockClock, b: Bench) -> None:
     running = await b.submit(new_run(T, ["stubborn", 2]))
     pending = await b.submit(new_run(T, ["emit", 1]))
     await wait_all_tasks_blocked()
-    follower = await b.supervisor.follow(pending)
-    assert await b.supervisor.delete_thread(T)
+    follower = await b.supervisor.following.follow(pending)
+    assert await b.supervisor.stopper.delete_thread(T)
     assert await read_all(follower) == b""
     assert b.executor.active == {}
     assert await b.storage.get_thread(T) is None
     assert [await b.status(run.run_id) for run in (running, pending)] == [None, None]
-    assert not await b.supervisor.delete_thread(T)
+    assert not await b.supervisor.stopper.delete_thread(T)
     await wait_all_tasks_blocked()
     assert b.executor.order() == [running.run_id]
 
@@ -353,11 +356,11 @@ async def test_followers_all_get_the_same_bytes(autojump_clock: MockClock, b: Be
         follow=True,
     )
     late: list[bytes] = []
-    joined = [await b.supervisor.follow(submitted.run) for _ in range(3)]
+    joined = [await b.supervisor.following.follow(submitted.run) for _ in range(3)]
 
     async def join_late() -> None:
         await trio.sleep(2.5)
-        late.append(await read_all(await b.supervisor.follow(submitted.run)))
+        late.append(await read_all(await b.supervisor.following.follow(submitted.run)))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(join_late)
@@ -371,7 +374,7 @@ async def test_followers_all_get_the_same_bytes(autojump_clock: MockClock, b: Be
 async def test_a_filter_keeps_metadata_and_error(autojump_clock: MockClock, b: Bench) -> None:
     await b.submit(new_run(T, ["sleep", 1]))
     run = await b.submit(new_run(T, ["sleep", 1], ["emit", 1], ["burst", 1], ["fail"]))
-    follower = await b.supervisor.follow(run, modes=frozenset({"custom"}))
+    follower = await b.supervisor.following.follow(run, modes=frozenset({"custom"}))
     events = [
         block.split(b"\r\n")[0] for block in (await read_all(follower)).split(b"\r\n\r\n") if block
     ]
@@ -383,7 +386,7 @@ async def test_a_reader_that_falls_behind_is_ended_with_a_clear_error(
 ) -> None:
     async with bench(storage, subscriber_buffer=4) as b:
         run = await b.submit(new_run(T, ["sleep", 1], ["burst", 100]))
-        slow = await b.supervisor.follow(run)
+        slow = await b.supervisor.following.follow(run)
         await b.ended(run.run_id)
         assert await b.status(run.run_id) == "success"  # it slowed nobody
         text = await read_all(slow)
@@ -397,7 +400,7 @@ async def test_a_resumable_reader_that_falls_behind_gets_everything(
     async with bench(storage, subscriber_buffer=4) as b:
         script = [["sleep", 1], *[step for _ in range(50) for step in (["emit", 1], ["sleep", 1])]]
         run = await b.submit(new_run(T, *script, resumable=True))
-        slow = await b.supervisor.follow(run)
+        slow = await b.supervisor.following.follow(run)
         await b.ended(run.run_id)
         ids = _ids(await read_all(slow))
         assert ids == list(range(1, 52))
@@ -410,16 +413,16 @@ async def test_replay_has_neither_gap_nor_double(
     script = [step for number in range(20) for step in (["emit", number], ["sleep", 1])]
     run = await b.submit(new_run(T, *script, resumable=True))
     await trio.sleep(9.5)
-    follower = await b.supervisor.follow(run, last_event_id=after)
+    follower = await b.supervisor.following.follow(run, last_event_id=after)
     first = 1 if after == "-1" else 8
     assert _ids(await read_all(follower)) == list(range(first, 22))
     stored = await b.storage.get_run(run.run_id)
     assert stored is not None
-    again = await b.supervisor.follow(stored, last_event_id=after)
+    again = await b.supervisor.following.follow(stored, last_event_id=after)
     assert _ids(await read_all(again)) == list(range(first, 22))
-    assert await read_all(await b.supervisor.follow(stored)) == b""
+    assert await read_all(await b.supervisor.following.follow(stored)) == b""
     with pytest.raises(InvalidRequest):
-        await b.supervisor.follow(stored, last_event_id="nonsense")
+        await b.supervisor.following.follow(stored, last_event_id="nonsense")
 
 
 # -- shutting down and coming back ---------------------------------------------------------
@@ -434,7 +437,7 @@ async def test_shutdown_lets_the_step_finish_then_puts_the_run_back(
             new_run(T, ["sleep", 3], ["emit", 1], resumable=True), thread=_thread(T), follow=True
         )
         queued = await b.submit(new_run(T, ["emit", 2]))
-        follower = await b.supervisor.follow(queued)
+        follower = await b.supervisor.following.follow(queued)
         await wait_all_tasks_blocked()
         await b.supervisor.shut_down()
         assert trio.current_time() == pytest.approx(3)  # the step's end, not the grace's
@@ -450,7 +453,7 @@ async def test_shutdown_lets_the_step_finish_then_puts_the_run_back(
     assert stored.status == "pending"
     executor._draining.clear()
     async with bench(storage, executor) as b:
-        replay = await read_all(await b.supervisor.follow(stored, last_event_id="-1"))
+        replay = await read_all(await b.supervisor.following.follow(stored, last_event_id="-1"))
         assert replay.count(b"event: metadata") == 2
         assert b'"attempt":2' in replay
         assert _ids(replay) == [1, 2, 3]

@@ -59,7 +59,7 @@ async def test_a_log_that_is_slow_holds_frames_back_and_loses_none(
     autojump_clock: MockClock, b: Bench, storage: SlowLog
 ) -> None:
     run = await b.submit(new_run(T, ["burst", 500], ["emit", "last"], resumable=True))
-    subscription = await b.supervisor.follow(run)
+    subscription = await b.supervisor.following.follow(run)
     await wait_all_tasks_blocked()
     storage.goes_on.set()
     assert datas(await read_all(subscription)) == [*range(500), "last"]
@@ -70,7 +70,7 @@ async def test_a_run_that_is_too_far_ahead_of_its_log_is_ended(
 ) -> None:
     monkeypatch.setattr(streams, "_BYTES_UNLOGGED", 2000)
     run = await b.submit(new_run(T, *[["emit", "x" * 90]] * 100, ["sleep", 60], resumable=True))
-    subscription = await b.supervisor.follow(run)
+    subscription = await b.supervisor.following.follow(run)
     await wait_all_tasks_blocked()
     (handle,) = b.supervisor.executing.values()
     assert handle.stream._unlogged_bytes <= 2000
@@ -94,7 +94,7 @@ async def test_one_part_may_be_larger_than_any_bound(
     script = [["sleep", 1], ["emit", big[0]], ["sleep", 1], ["emit", big[1]]]
     for resumable in (False, True):
         run = await b.submit(new_run(T, *script, resumable=resumable))
-        assert datas(await read_all(await b.supervisor.follow(run))) == big
+        assert datas(await read_all(await b.supervisor.following.follow(run))) == big
         assert await b.status(run.run_id) == "success"
 
 
@@ -110,7 +110,7 @@ async def test_a_reader_is_behind_by_so_many_bytes_and_no_more(
     storage.goes_on.set()
     script = [["emit", f"{number:090}"] for number in range(100)]
     run = await b.submit(new_run(T, ["sleep", 1], *script, ["sleep", 1], resumable=resumable))
-    subscription = await b.supervisor.follow(run)
+    subscription = await b.supervisor.following.follow(run)
     await trio.sleep(1.5)
     assert subscription.fell_behind
     assert subscription._waiting <= 2000

@@ -143,7 +143,7 @@ class Bench:
         for run_id in run_ids:
             run = await self.storage.get_run(run_id)
             if run is not None:
-                await self.supervisor.join(run)
+                await self.supervisor.following.join(run)
 
 
 @asynccontextmanager

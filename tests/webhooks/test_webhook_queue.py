@@ -154,7 +154,7 @@ async def test_cancel_and_rollback(autojump_clock: MockClock, b: Bench, poster: 
     undone = await b.submit(hooked(new_run(U, ["emit", 1], ["sleep", 9]), "undone"))
     await trio.sleep(1)
     for run, action in ((cancelled, CancelAction.INTERRUPT), (undone, CancelAction.ROLLBACK)):
-        await b.supervisor.cancel(run.thread_id, [run.run_id], action=action, wait=True)
+        await b.supervisor.stopper.cancel(run.thread_id, [run.run_id], action=action, wait=True)
     await trio.sleep(1)
     body = poster.body("cancelled")
     assert body["status"] == "interrupted"
@@ -170,7 +170,9 @@ async def test_runs_that_end_before_they_start(
 ) -> None:
     await b.submit(new_run(T, ["sleep", 9]))
     cancelled = await b.submit(hooked(new_run(T), "cancelled"))
-    await b.supervisor.cancel(T, [cancelled.run_id], action=CancelAction.INTERRUPT, wait=True)
+    await b.supervisor.stopper.cancel(
+        T, [cancelled.run_id], action=CancelAction.INTERRUPT, wait=True
+    )
     await b.submit(hooked(new_run(T), "displaced"))
     await b.submit(new_run(T, strategy="interrupt"))
     await b.submit(hooked(new_run(U, ["sleep", 9]), "never"))
