@@ -5,7 +5,7 @@ goes on from there with no input. If not, it starts over; what it may have done 
 LangGraph as writes of tasks on the checkpoint it started from, and is not done again.
 
 A plain `resume` would be taken by whatever interrupt comes first. Named by the interrupt it was
-meant for, it cannot reach another one.
+meant for, it cannot reach another one. It stays plain where the interrupt will have another name.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from attrs import evolve
 from langchain_core.runnables import RunnableConfig
+from langgraph.types import StateSnapshot
 
 from lgtrio.graphs.inputs import run_input
 from lgtrio.graphs.persistence import Graph, Persistence
@@ -75,7 +76,31 @@ async def _resuming_input(
         wrote = partial(has_task_writes, run_id=run.run_id)
         if persistence.access.read(wrote):
             return None
-    return _command(kwargs, {pending[0]: answer}) if len(pending) == 1 else run_input(kwargs)
+    if len(pending) != 1 or await _asks_under_another_id(snapshot, graph, config):
+        return run_input(kwargs)
+    return _command(kwargs, {pending[0]: answer})
+
+
+async def _asks_under_another_id(
+    snapshot: StateSnapshot, graph: Graph, config: RunnableConfig
+) -> bool:
+    """Whether the one question that is pending will not be asked again under its id.
+
+    It comes from a subgraph whose state a client has changed since: the changed state has tasks
+    of its own, and their questions new ids.
+    """
+    if all(task.state is None for task in snapshot.tasks):
+        return False
+    deep = await graph.aget_state(config, subgraphs=True)
+    return not _innermost_asks(deep)
+
+
+def _innermost_asks(snapshot: StateSnapshot) -> bool:
+    """Whether a task asks that is no subgraph: the others hand on what these have asked."""
+    return any(
+        _innermost_asks(task.state) if isinstance(task.state, StateSnapshot) else task.interrupts
+        for task in snapshot.tasks
+    )
 
 
 def _names_interrupts(answer: Any) -> bool:

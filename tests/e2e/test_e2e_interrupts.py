@@ -101,6 +101,19 @@ def test_interrupt_inside_a_subgraph(sdk: Any, thread_id: str) -> None:
     assert done["answers"] == ["deep"]
 
 
+def test_resume_after_the_state_of_the_asking_subgraph_was_changed(
+    sdk: Any, thread_id: str
+) -> None:
+    """The changed state asks under another id; the client has not heard of it and answers."""
+    sdk.runs.wait(thread_id, "ask_nested", input={"foo": "x"})
+    (task,) = sdk.threads.get_state(thread_id, subgraphs=True)["tasks"]
+    inner = task["state"]["checkpoint"]
+    sdk.threads.update_state(thread_id, {"log": ["by hand"]}, checkpoint=inner)
+    done = sdk.runs.wait(thread_id, "ask_nested", command={"resume": "Ada"})
+    assert done["log"] == ["by hand", "asker"]
+    assert done["answers"] == ["Ada"]
+
+
 def test_new_input_starts_over(sdk: Any, thread_id: str) -> None:
     sdk.runs.wait(thread_id, "ask", input={"foo": "hi"})
     again = sdk.runs.wait(thread_id, "ask", input={"foo": "again"})
