@@ -12,6 +12,7 @@ import gc
 import os
 import signal
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -28,10 +29,9 @@ from lgtrio.graphs.metrics import GraphMetrics
 from lgtrio.graphs.side import GraphSide, open_graph_side
 from lgtrio.langgraph_json import LanggraphConfig, read_langgraph_json
 from lgtrio.listen import bind_socket, url_of
-from lgtrio.runs.item_store import sweep_items
 from lgtrio.runs.metrics import RunMetrics, TrioMetrics
 from lgtrio.runs.supervisor import RunOptions, Supervisor, open_supervisor
-from lgtrio.runs.sweeps import sweep_threads
+from lgtrio.runs.sweeps import sweep_items, sweep_threads
 from lgtrio.runs.webhooks import WebhookQueue
 from lgtrio.storage.interface import Storage
 from lgtrio.storage.sqlite import open_sqlite
@@ -121,10 +121,7 @@ async def serve(
             async with open_supervisor(
                 storage, graphs.executor, _run_options(settings)
             ) as supervisor:
-                sweep_seconds = config.threads.sweep_minutes * 60
-                supervisor.nursery.start_soon(sweep_threads, storage, sweep_seconds)
-                sweep_seconds = config.store.ttl.sweep_minutes * 60
-                supervisor.nursery.start_soon(sweep_items, graphs.items, sweep_seconds)
+                _start_sweeps(config, storage, graphs, supervisor)
                 services = Services(
                     storage,
                     supervisor,
@@ -171,6 +168,16 @@ def _metrics(engine: Engine, graphs: GraphSide, supervisor: Supervisor) -> Metri
     metrics.add(stored, refresh=stored.refresh)
     metrics.add(RunMetrics(supervisor), GraphMetrics(graphs), loop)
     return metrics
+
+
+def _start_sweeps(
+    config: LanggraphConfig, storage: Storage, graphs: GraphSide, supervisor: Supervisor
+) -> None:
+    told = supervisor.threads.thread_deleted
+    threads = partial(sweep_threads, storage, config.threads.sweep_minutes * 60, on_deleted=told)
+    items = partial(sweep_items, graphs.items, config.store.ttl.sweep_minutes * 60)
+    supervisor.nursery.start_soon(threads)
+    supervisor.nursery.start_soon(items)
 
 
 def _run_options(settings: Settings) -> RunOptions:

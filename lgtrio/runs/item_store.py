@@ -1,4 +1,4 @@
-"""The store as HTTP uses it, and the sweep that clears away what has expired.
+"""The store as HTTP uses it.
 
 `graphs/` implements it, on the same rows and with the same rules as the store that nodes see.
 """
@@ -6,15 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Never, Protocol
+from typing import Any, Literal, Protocol
 
-import structlog
-import trio
-
-from lgtrio.errors import StorageError
 from lgtrio.storage.interface import Namespace, StoreItem
-
-log = structlog.get_logger(__name__)
 
 
 class ItemStore(Protocol):
@@ -90,17 +84,3 @@ class ItemStore(Protocol):
     async def expire(self) -> bool:
         """One bounded step: delete items whose time is over; whether there may be more."""
         ...
-
-
-async def sweep_items(store: ItemStore, period: float) -> Never:
-    """Delete expired items every `period` seconds; other writes get in between the steps.
-
-    A database that fails is tried again at the next turn.
-    """
-    while True:
-        await trio.sleep(period)
-        try:
-            while await store.expire():
-                pass
-        except StorageError as error:
-            log.warning("expired items of the store could not be deleted", exc_info=error)

@@ -10,6 +10,7 @@ import structlog
 import trio
 
 from lgtrio.errors import StorageError
+from lgtrio.runs.item_store import ItemStore
 from lgtrio.storage.interface import Storage
 
 log = structlog.get_logger(__name__)
@@ -21,9 +22,20 @@ Step = Callable[[], Awaitable[bool]]
 """Clears a little away; True if there is more to do now."""
 
 
-async def sweep_threads(storage: Storage, interval: float) -> None:
-    """Task: delete or prune the threads whose time to live is over; see `sweep`."""
-    await sweep("threads", partial(_expire_threads, storage), interval=interval)
+async def sweep_threads(
+    storage: Storage, interval: float, *, on_deleted: Callable[[str], object]
+) -> None:
+    """Task: delete or prune the threads whose time to live is over; see `sweep`.
+
+    Args:
+        on_deleted: called with the id of each thread that is gone.
+    """
+    await sweep("threads", partial(_expire_threads, storage, on_deleted), interval=interval)
+
+
+async def sweep_items(store: ItemStore, interval: float) -> None:
+    """Task: delete the store's items whose time to live is over; see `sweep`."""
+    await sweep("items of the store", store.expire, interval=interval)
 
 
 async def sweep(what: str, step: Step, *, interval: float) -> None:
@@ -44,8 +56,10 @@ async def sweep(what: str, step: Step, *, interval: float) -> None:
         await trio.sleep(PAUSE if more else interval)
 
 
-async def _expire_threads(storage: Storage) -> bool:
+async def _expire_threads(storage: Storage, on_deleted: Callable[[str], object]) -> bool:
     expired = await storage.expire_threads()
+    for thread_id in expired.deleted:
+        on_deleted(thread_id)
     if expired.deleted or expired.pruned:
-        log.info("threads expired", deleted=expired.deleted, pruned=expired.pruned)
+        log.info("threads expired", deleted=len(expired.deleted), pruned=expired.pruned)
     return expired.more

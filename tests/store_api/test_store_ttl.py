@@ -15,7 +15,7 @@ from trio.testing import MockClock
 from lgtrio.errors import StorageUnavailable
 from lgtrio.graphs.items import LanggraphItems
 from lgtrio.langgraph_store import ItemTtl
-from lgtrio.runs.item_store import sweep_items
+from lgtrio.runs.sweeps import sweep_items
 from lgtrio.storage.sqlite import open_sqlite
 from lgtrio.storage.sqlite.items import EXPIRED_A_STEP
 from lgtrio.storage.sqlite.storage import SqliteStorage

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -19,6 +20,7 @@ from lgtrio.langgraph_json import examine_langgraph_json
 from lgtrio.langgraph_ttl import ThreadLifetimes
 from lgtrio.runs.lanes import admit
 from lgtrio.runs.sweeps import sweep, sweep_threads
+from lgtrio.runs.thread_streams import ThreadStreams
 from lgtrio.storage.interface import (
     Cause,
     CheckpointRow,
@@ -29,7 +31,13 @@ from lgtrio.storage.interface import (
 )
 from lgtrio.storage.sqlite import SqliteStorage, expiry, open_sqlite
 from lgtrio.storage.sqlite.checkpoint_rows import put_checkpoints
-from lgtrio.wire.enums import KeepStrategy, MultitaskStrategy, RunStatus, ThreadStatus
+from lgtrio.wire.enums import (
+    KeepStrategy,
+    MultitaskStrategy,
+    RunStatus,
+    ThreadStatus,
+    ThreadStreamMode,
+)
 
 T = str(UUID(int=1, version=4))
 MINUTE = 60.0
@@ -52,7 +60,8 @@ async def storage() -> AsyncIterator[SqliteStorage]:
 @pytest.fixture
 async def swept(storage: SqliteStorage, nursery: trio.Nursery) -> SqliteStorage:
     """A storage that is swept every minute."""
-    nursery.start_soon(sweep_threads, storage, MINUTE)
+    sweep = partial(sweep_threads, storage, MINUTE, on_deleted=lambda _thread_id: None)
+    nursery.start_soon(sweep)
     return storage
 
 
@@ -106,6 +115,24 @@ async def test_quirk_13_a_thread_is_deleted_when_its_time_is_over(
     await trio.sleep(1.2 * MINUTE)
     assert not await exists(swept)
     assert await checkpoints(swept) == 0
+
+
+async def test_who_follows_a_thread_hears_that_it_has_expired(
+    autojump_clock: MockClock, storage: SqliteStorage, nursery: trio.Nursery
+) -> None:
+    await created(storage, ttl=ThreadTtl(1))
+    kept = str(uuid4())
+    await created(storage, kept, ttl=ThreadTtl(1, KeepStrategy.KEEP_LATEST))
+    threads = ThreadStreams(storage)
+    modes = frozenset({ThreadStreamMode.RUN_MODES})
+    follower, other = [await threads.follow(each, modes, running=[]) for each in (T, kept)]
+    told = threads.thread_deleted
+    nursery.start_soon(partial(sweep_threads, storage, MINUTE, on_deleted=told))
+    with trio.fail_after(3 * MINUTE), pytest.raises(trio.EndOfChannel):
+        await follower.receive()
+    with trio.move_on_after(3 * MINUTE) as waiting:
+        await other.receive()
+    assert waiting.cancelled_caught
 
 
 async def test_threads_without_a_ttl_stay(autojump_clock: MockClock, swept: SqliteStorage) -> None:
@@ -187,13 +214,13 @@ async def test_steps_are_small_and_all_are_taken(
     gone = []
     while True:
         expired = await storage.expire_threads()
-        gone.append(expired.deleted)
-        assert expired.deleted * 100 < expiry._ROWS + 200
+        gone.append(len(expired.deleted))
+        assert len(expired.deleted) * 100 < expiry._ROWS + 200
         if not expired.more:
             break
     assert sum(gone) == 30
     assert len(gone) >= 3
-    assert (await storage.expire_threads()).deleted == 0
+    assert (await storage.expire_threads()).deleted == []
 
 
 async def test_a_sweep_goes_on_after_a_failure(

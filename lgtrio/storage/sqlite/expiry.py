@@ -36,7 +36,8 @@ class _Due:
 
 def expire_threads(tx: Tx) -> Expired:
     due = _due(tx)
-    gone = kept = looked_at = 0
+    gone: list[str] = []
+    kept = looked_at = 0
     rows_before = tx.connection.total_changes  # counts what triggers delete, too
     for each in due[:_LOOKED_AT]:
         if tx.connection.total_changes - rows_before >= _ROWS:
@@ -46,7 +47,7 @@ def expire_threads(tx: Tx) -> Expired:
             _look_again(tx, each, _look_again_at(tx, each))
         elif each.strategy is KeepStrategy.DELETE:
             threads.remove(tx, each.thread_id, cause=Cause.EXPIRED, actor=_ACTOR)
-            gone += 1
+            gone.append(each.thread_id)
         else:
             prune_thread_rows(tx.connection, each.thread_id)
             _look_again(tx, each, later_iso(tx.at, each.minutes * SECONDS))
