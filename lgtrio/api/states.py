@@ -137,7 +137,9 @@ class StateRoutes:
                 checkpoint=body.base(),
                 metadata=body.metadata,
             )
-            if await self.services.storage.set_thread_state(thread_id, at_rest(updated)) is None:
+            storage = self.services.storage
+            if await storage.set_thread_state(thread_id, at_rest(updated)) is None:
+                await storage.discard_states(thread_id)  # it was deleted, or expired, meanwhile
                 raise unknown_thread(thread_id)
             await self._tell(thread_id, graph_id)
         return updated

@@ -19,6 +19,8 @@ class Holds:
     _held: Counter[str] = field(factory=Counter, init=False)
     _starting: Counter[str] = field(factory=Counter, init=False)
     _started: dict[str, trio.Event] = field(factory=dict, init=False)
+    _turns: dict[str, trio.Lock] = field(factory=dict, init=False)
+    """Of the threads that are held by some who take turns."""
 
     def is_held(self, thread_id: str) -> bool:
         return thread_id in self._held
@@ -49,6 +51,17 @@ class Holds:
             _drop_one(self._held, thread_id)
             if thread_id not in self._held:
                 self.let_go(thread_id)
+
+    @asynccontextmanager
+    async def in_turn(self, thread_id: str) -> AsyncIterator[None]:
+        """Inside a `hold`: one after the other, for those who change what the hold protects."""
+        lock = self._turns.setdefault(thread_id, trio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.locked():  # nobody waits
+                self._turns.pop(thread_id, None)
 
 
 def _drop_one(counter: Counter[str], key: str) -> None:

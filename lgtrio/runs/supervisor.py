@@ -265,7 +265,10 @@ class Supervisor:
 
     @asynccontextmanager
     async def quiet(self, thread_id: str) -> AsyncIterator[None]:
-        """Hold a thread's lane for a state update: no run of it starts inside the block.
+        """Hold a thread's lane for a state update: no run of it starts inside the block, and no
+        other update is inside its own.
+
+        A run that is created meanwhile starts afterwards.
 
         Raises:
             Conflict: a run is pending or running.
@@ -277,7 +280,8 @@ class Supervisor:
                         f"Thread {thread_id} has a run that is pending or running. Wait for it to"
                         " finish or cancel it before you update the state."
                     )
-            yield
+            async with self._starter.holds.in_turn(thread_id):
+                yield
 
     # -- shutting down -------------------------------------------------------------------
 

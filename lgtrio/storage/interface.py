@@ -217,8 +217,8 @@ class StoredTtl:
 class Expired:
     """What one step of clearing away expired threads did."""
 
-    deleted: int
-    """Threads that are gone."""
+    deleted: Sequence[str]
+    """Ids of threads that are gone."""
     pruned: int
     """Threads of which the latest state was kept."""
     more: bool
@@ -622,8 +622,10 @@ class Storage(Protocol):
     async def set_thread_state(self, thread_id: str, outcome: ThreadOutcome) -> ThreadRecord | None:
         """After a state update by a client: values, rest status, interrupts, error.
 
+        Runs that are pending find what it leaves. None if the thread is unknown.
+
         Raises:
-            Conflict: a run is pending or running on the thread.
+            Conflict: a run is running on the thread.
         """
         ...
 
@@ -640,7 +642,7 @@ class Storage(Protocol):
         ...
 
     async def discard_states(self, source: str) -> None:
-        """Delete the states that were written under an id which is no thread's."""
+        """Delete the states that were written under an id, unless it is a thread's."""
         ...
 
     async def copy_thread(self, thread_id: str, copy_id: str) -> ThreadRecord | None:

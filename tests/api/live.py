@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from typing import Any
 
@@ -70,6 +70,8 @@ class RecordingStates:
         )
     )
     failure: Exception | None = None
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+    """Awaited in the middle of the next update."""
 
     def _note(self, name: str, **asked: Any) -> None:
         self.calls.append((name, asked))
@@ -88,6 +90,9 @@ class RecordingStates:
 
     async def update_state(self, thread_id: str, graph_id: str, **asked: Any) -> StateUpdated:
         self._note("update_state", thread_id=thread_id, graph_id=graph_id, **asked)
+        if (meanwhile := self.meanwhile) is not None:
+            self.meanwhile = None
+            await meanwhile()
         return self.updated
 
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import trio
 from live import Live
 
 from lgtrio.errors import BadRequest
 from lgtrio.runs.executor import StateUpdated
+from lgtrio.storage.interface import CheckpointRow
+from lgtrio.storage.sqlite import SqliteStorage
+from lgtrio.storage.sqlite.checkpoint_rows import put_checkpoints
 
 
 async def graph_thread(api: Live) -> str:
@@ -138,3 +143,56 @@ async def test_update_waits_for_nobody(api: Live) -> None:
     await api.ended(run["run_id"])
     rested = await api.http.post(f"/threads/{thread_id}/state", json={"values": {}})
     assert rested.status_code == 200
+
+
+async def test_a_run_that_comes_during_an_update_starts_after_it(api: Live) -> None:
+    thread_id = await graph_thread(api)
+    path = f"/threads/{thread_id}/state"
+    created: list[str] = []
+
+    async def create() -> None:
+        run = await api.background(thread_id)
+        created.append(run["run_id"])
+        assert (await api.http.post(path, json={"values": {}})).status_code == 409
+        assert await api.status(run["run_id"]) == "pending"
+
+    api.states.meanwhile = create
+    answer = await api.http.post(path, json={"values": {"a": 2}})
+    assert (answer.status_code, answer.json()["checkpoint_id"]) == (200, "c1")
+    assert [name for name, _ in api.states.calls] == ["update_state"]
+    assert await api.ended(created[0]) == "success"
+
+
+async def test_updates_of_one_thread_take_turns(api: Live) -> None:
+    thread_id = await graph_thread(api)
+    path = f"/threads/{thread_id}/state"
+
+    async def second() -> None:
+        nursery.start_soon(partial(api.http.post, path, json={"values": {"a": 2}}))
+        other = f"/threads/{await graph_thread(api)}/state"
+        # Answered, so the one that was sent before it has arrived as well.
+        assert (await api.http.post(other, json={"values": {}})).status_code == 200
+        asked = [call["thread_id"] for _, call in api.states.calls]
+        assert asked.count(thread_id) == 1
+
+    async with trio.open_nursery() as nursery:
+        api.states.meanwhile = second
+        await api.http.post(path, json={"values": {"a": 1}})
+    assert [call["values"] for _, call in api.states.calls] == [{"a": 1}, {}, {"a": 2}]
+
+
+async def test_nothing_is_left_of_an_update_whose_thread_is_deleted(api: Live) -> None:
+    thread_id = await graph_thread(api)
+
+    storage = api.storage
+    assert isinstance(storage, SqliteStorage)
+
+    async def delete() -> None:
+        await api.http.delete(f"/threads/{thread_id}")
+        row = CheckpointRow(thread_id, "", "c1", None, None, "msgpack", b"", b"{}")
+        await storage.engine.write(partial(put_checkpoints, rows=[row]))
+
+    api.states.meanwhile = delete
+    answer = await api.http.post(f"/threads/{thread_id}/state", json={"values": {}})
+    assert answer.status_code == 404
+    assert (await storage.thread_usage(thread_id)).checkpoints == 0

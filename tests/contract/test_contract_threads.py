@@ -92,16 +92,23 @@ async def test_a_state_update_is_seen_and_moves_its_time_only_for_new_values(
     assert await storage.set_thread_state(U, outcome) is None
 
 
-async def test_a_state_update_of_a_busy_thread_is_refused(storage: Storage) -> None:
-    run_id = await pending(storage)
+async def test_a_state_update_under_a_running_run_is_refused(storage: Storage) -> None:
+    run_id = await running(storage)
     with pytest.raises(Conflict):
         await storage.set_thread_state(T, IDLE)
     assert (await thread(storage)).values is None
-    await storage.claim_next(T)
-    with pytest.raises(Conflict):
-        await storage.set_thread_state(T, IDLE)
     await finish(storage, run_id)
     assert await storage.set_thread_state(T, IDLE) is not None
+
+
+async def test_a_pending_run_finds_the_updated_state(storage: Storage) -> None:
+    run_id = await pending(storage)
+    updated = await storage.set_thread_state(T, evolve(IDLE, values=b'{"n":1}'))
+    assert updated is not None
+    assert (updated.status, updated.values) == (ThreadStatus.BUSY, b'{"n":1}')
+    await storage.claim_next(T)
+    await storage.rollback_run(run_id, cause=Cause.CLIENT)
+    assert (await thread(storage)).values == b'{"n":1}'
 
 
 async def test_deleting_a_thread_takes_everything_but_the_journal(storage: Storage) -> None:

@@ -62,7 +62,8 @@ def adopt_thread(
 
 
 def discard_states(tx: Tx, source: str) -> None:
-    delete_thread_rows(tx.connection, source)
+    if threads.find_head(tx, source) is None:
+        delete_thread_rows(tx.connection, source)
 
 
 def prune_thread(tx: Tx, thread_id: str) -> bool:

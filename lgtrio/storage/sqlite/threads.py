@@ -82,9 +82,12 @@ def patch_thread(
 
 def set_thread_state(tx: Tx, thread_id: str, outcome: ThreadOutcome) -> ThreadRecord | None:
     head = find_head(tx, thread_id)
-    if head is not None and head.busy:
-        raise Conflict(f"Thread {thread_id} has in-flight runs.")
-    return None if head is None else leave_outcome(tx, thread_id, outcome)
+    if head is None:
+        return None
+    active = active_runs(tx.connection, thread_id) if head.busy else []
+    if any(run.status is RunStatus.RUNNING for run in active):
+        raise Conflict(f"Thread {thread_id} has a run that is running.")
+    return leave_outcome(tx, thread_id, outcome)
 
 
 def delete_thread(tx: Tx, thread_id: str, *, actor: str | None) -> Sequence[LaneRun] | None:
