@@ -21,12 +21,14 @@ from dotenv.parser import parse_stream
 
 from lgtrio.errors import SettingsError
 from lgtrio.json_lines import JsonLines, json_lines
+from lgtrio.langgraph_cors import cors_warnings, read_cors
 from lgtrio.langgraph_keys import key_mistakes, key_warnings, kind_of, unknown_keys
 from lgtrio.langgraph_store import StoreConfig, read_store, store_warnings
 from lgtrio.langgraph_ttl import ThreadLifetimes, read_lifetimes
 from lgtrio.langgraph_webhooks import WebhooksConfig, read_webhooks, webhooks_warnings
 from lgtrio.problems import Problem
 from lgtrio.settings_kinds import home_expanded
+from lgtrio.wire.cors import CorsPolicy
 
 _JAVASCRIPT: Final = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs", ".cjs")
 _PACKAGE_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -63,6 +65,7 @@ class LanggraphConfig:
     """How long they are kept."""
     webhooks: WebhooksConfig = field(factory=WebhooksConfig)
     store: StoreConfig = field(factory=StoreConfig)
+    cors: CorsPolicy = field(factory=CorsPolicy.open_to_all)
     warnings: Sequence[str] = ()
     """Sentences for the log."""
 
@@ -154,6 +157,7 @@ class _Reader:
             store=self._store(data.get("store")),
             threads=read_lifetimes(data, self._problem),
             webhooks=read_webhooks(data.get("webhooks"), self._problem),
+            cors=read_cors(data, self._problem),
             warnings=self.warnings,
         )
 
@@ -301,6 +305,7 @@ class _Reader:
             self._problem(path, message)
         self.warnings += key_warnings(data)
         self.warnings += webhooks_warnings(data.get("webhooks"))
+        self.warnings += cors_warnings(data)
 
 
 def _has_src_layout(folder: Path) -> bool:

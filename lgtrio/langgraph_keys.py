@@ -20,6 +20,7 @@ _USED: Final = frozenset(
         ("env",),
         ("webhooks",),
         ("checkpointer", "ttl"),
+        ("http", "cors"),
         ("store", "index"),
         ("store", "ttl"),
     }
@@ -59,7 +60,6 @@ _REFUSED: Final[Mapping[tuple[str, ...], str]] = {
     ("auth",): "the API would be open to everybody who reaches it",
     ("encryption",): "data would be stored unencrypted",
     ("http", "app"): "your routes and middleware would be missing",
-    ("http", "cors"): "web pages of any origin would be let in",
     ("http", "mount_prefix"): "the API would be at other addresses than asked for",
     ("store", "path"): "items would be kept in another store than asked for",
     ("checkpointer", "path"): "checkpoints would be kept elsewhere than asked for",

@@ -131,6 +131,7 @@ async def serve(
                     settings.heartbeat,
                     items=graphs.items,
                     webhooks=config.webhooks.url,
+                    cors=config.cors,
                 )
                 supervisor.nursery.start_soon(services.crons.watch)
                 sender = WebhookSender(config.webhooks.url, headers, url_of(sock))

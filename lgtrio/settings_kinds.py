@@ -111,9 +111,9 @@ def home_expanded(text: str) -> Path:
 def existing_file() -> Kind:
     def convert(text: str) -> Path:
         path = home_expanded(text)
-        if path.is_dir():
+        if os.path.isdir(path):  # unlike `is_dir`, not even a name too long breaks it
             raise Refused("that is a folder; give the path of the langgraph.json file itself")
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise Refused("there is no such file")
         return path
 
@@ -131,7 +131,7 @@ def database() -> Kind:
         if text == ":memory:":
             return text
         path = home_expanded(text)
-        if path.is_dir():
+        if os.path.isdir(path):
             raise Refused("that is a folder; give the path of a file")
         return str(path)
 

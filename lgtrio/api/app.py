@@ -52,7 +52,7 @@ def create_app(services: Services, metrics: Metrics | None = None) -> App:
             provide_automatic_options=False,
         )
     register_errors(app)
-    register_cors(app)
+    register_cors(app, services.cors)
     return app
 
 

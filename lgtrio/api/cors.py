@@ -1,42 +1,47 @@
-"""Cross-origin requests: pages of any origin may call this server and read what clients need."""
+"""Cross-origin requests; see `lgtrio.wire.cors`."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from attrs import frozen
 from quart import Quart, request
 from quart.wrappers import Response
 
-_EXPOSED: Final = "Content-Location, Location, X-Pagination-Total, X-Pagination-Next"
-_METHODS: Final = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
-_PREFLIGHT_SECONDS: Final = "600"
+from lgtrio.wire.cors import CorsPolicy
+
+_METHOD: Final = "Access-Control-Request-Method"
+_HEADERS: Final = "Access-Control-Request-Headers"
 
 
-def register_cors(app: Quart) -> None:
-    app.before_request(_answer_preflight)
-    app.after_request(_allow_origin)
+def register_cors(app: Quart, policy: CorsPolicy) -> None:
+    cors = _Cors(policy)
+    app.before_request(cors.answer_preflight)
+    app.after_request(cors.add_headers)
 
 
-async def _answer_preflight() -> Response | None:
-    if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
-        return None
-    answer = Response(b"OK", content_type="text/plain; charset=utf-8")
-    asked = request.headers.get("Access-Control-Request-Headers")
-    answer.headers.update(
-        {
-            "Access-Control-Allow-Methods": _METHODS,
-            "Access-Control-Allow-Private-Network": "true",
-            "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
-            **({"Access-Control-Allow-Headers": asked} if asked else {}),
-        }
-    )
-    return answer
+@frozen
+class _Cors:
+    policy: CorsPolicy
 
+    async def answer_preflight(self) -> Response | None:
+        """Also for paths that there are not: the request itself is told so."""
+        asked = request.headers
+        if request.method != "OPTIONS" or _METHOD not in asked or "Origin" not in asked:
+            return None
+        answer = self.policy.preflight(asked["Origin"], asked[_METHOD], asked.get(_HEADERS))
+        return Response(
+            answer.text.encode(),
+            answer.status,
+            dict(answer.headers),
+            content_type="text/plain; charset=utf-8",
+        )
 
-async def _allow_origin(response: Response) -> Response:
-    headers = response.headers
-    headers["Vary"] = "Origin"
-    if "Origin" in request.headers:
-        headers["Access-Control-Allow-Origin"] = "*"
-        headers["Access-Control-Expose-Headers"] = _EXPOSED
-    return response
+    async def add_headers(self, response: Response) -> Response:
+        """To every answer, errors of ours included: a page should see what went wrong."""
+        origin = request.headers.get("Origin")
+        # Caches must keep apart what differs by origin, also where none was sent.
+        response.headers["Vary"] = "Origin"
+        if origin is not None and request.method != "OPTIONS":
+            response.headers.update(self.policy.answer_headers(origin))
+        return response

@@ -15,6 +15,7 @@ from lgtrio.runs.journal import Journal
 from lgtrio.runs.supervisor import Supervisor
 from lgtrio.storage.interface import Storage
 from lgtrio.webhooks.policy import UrlPolicy
+from lgtrio.wire.cors import CorsPolicy
 
 
 @frozen
@@ -31,6 +32,8 @@ class Services:
     """The store."""
     webhooks: UrlPolicy = field(kw_only=True, factory=UrlPolicy)
     """Which URLs clients may have called."""
+    cors: CorsPolicy = field(kw_only=True, factory=CorsPolicy.open_to_all)
+    """Which pages may call this server."""
     crons: CronClock = field(
         init=False,
         default=Factory(
