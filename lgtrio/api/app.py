@@ -8,6 +8,7 @@ from quart.wrappers import Request, Response
 from quart_trio import QuartTrio
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from lgtrio.api.asking import request_id
 from lgtrio.api.connections import Exchange
 from lgtrio.api.cors import register_cors
 from lgtrio.api.errors import register_errors
@@ -53,7 +54,14 @@ def create_app(services: Services, metrics: Metrics | None = None) -> App:
         )
     register_errors(app)
     register_cors(app, services.cors)
+    app.after_request(_name_the_request)
     return app
+
+
+async def _name_the_request(response: Response) -> Response:
+    """Clients show it with an error, and the journal knows what was done by it."""
+    response.headers["X-Request-ID"] = request_id()
+    return response
 
 
 def _all_routes(services: Services, metrics: Metrics) -> list[Route]:

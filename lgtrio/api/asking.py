@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, TypeVar
 from urllib.parse import urlencode
 
-from quart import request
+from quart import g, request
 
 from lgtrio.wire.converter import parse
 from lgtrio.wire.ids import parse_uuid, random_id
@@ -61,8 +61,11 @@ def run_of(text: str) -> str:
 
 
 def request_id() -> str:
-    """The client's own name for this request, else one of ours; runs and journal carry it."""
-    return request.headers.get("X-Request-ID") or random_id()
+    """The client's own name for this request, else one of ours; runs, journal and answer carry
+    it."""
+    if "request_id" not in g:
+        g.request_id = request.headers.get("X-Request-ID") or random_id()
+    return str(g.request_id)
 
 
 def last_event_id() -> str | None:

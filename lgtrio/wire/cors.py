@@ -14,7 +14,13 @@ from attrs import frozen
 
 ANY: Final = "*"
 METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "QUERY")
-EXPOSED: Final = ("Content-Location", "Location", "X-Pagination-Total", "X-Pagination-Next")
+EXPOSED: Final = (
+    "Content-Location",
+    "Location",
+    "X-Pagination-Total",
+    "X-Pagination-Next",
+    "X-Request-ID",
+)
 _ALWAYS_ALLOWED: Final = ("Accept", "Accept-Language", "Content-Language", "Content-Type")
 """Request headers that browsers send without asking, and `Content-Type`: without that no page
 could send JSON."""

@@ -38,6 +38,13 @@ async def test_an_unknown_path(api: Live, path: str) -> None:
     assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})
 
 
+async def test_every_answer_has_a_request_id(api: Live) -> None:
+    answer = await api.http.get("/nowhere", headers={"X-Request-ID": "mine"})
+    assert answer.headers["x-request-id"] == "mine"
+    made = {(await api.http.get("/ok")).headers["x-request-id"] for _ in range(2)}
+    assert len(made) == 2
+
+
 async def test_a_wrong_method_names_the_right_ones(api: Live) -> None:
     answer = await api.http.put(f"/threads/{uuid4()}")
     assert (answer.status_code, answer.json()) == (405, {"detail": "Method Not Allowed"})

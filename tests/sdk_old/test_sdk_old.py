@@ -3,43 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from exercise import CHECKS
 
-from support.server import REPOSITORY, running
+from support.old_sdk import old_python
+from support.server import running
 
 HERE = Path(__file__).parent
-ENVIRONMENT = REPOSITORY / ".venvs" / "sdk-0.2.4"
 
 
 @pytest.fixture(scope="module")
-def old_python() -> str:
-    """The interpreter that has the old SDK; `OLD_SDK_PYTHON` names it, else it is made."""
-    if given := os.environ.get("OLD_SDK_PYTHON"):
-        return given
-    python = ENVIRONMENT / "bin" / "python"
-    if not (ENVIRONMENT / "stamp").exists():  # which `make test` leaves when it has made it
-        requirements = str(HERE / "requirements.txt")
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)], check=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, "--requirement", requirements], check=True)
-        (ENVIRONMENT / "stamp").touch()
-    return str(python)
-
-
-@pytest.fixture(scope="module")
-def results(old_python: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str | None]:
     """Name of each check to None, or to the traceback of its failure."""
     with running(
         tmp_path_factory.mktemp("old-sdk") / "lgtrio.db", options=["--heartbeat", "0.1"]
     ) as server:
         done = subprocess.run(
-            [old_python, str(HERE / "exercise.py"), server.url],
+            [old_python(), str(HERE / "exercise.py"), server.url],
             capture_output=True,
             text=True,
             timeout=100,
@@ -50,9 +33,9 @@ def results(old_python: str, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return found
 
 
-def test_the_environment_has_the_old_sdk(old_python: str) -> None:
+def test_the_environment_has_the_old_sdk() -> None:
     program = "import importlib.metadata as m; print(m.version('langgraph-sdk'))"
-    done = subprocess.run([old_python, "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run([old_python(), "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "0.2.4"
 
 

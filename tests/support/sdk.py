@@ -73,12 +73,17 @@ class Blocking:
         def call(*args: Any, **kwargs: Any) -> Any:
             result = value(*args, **kwargs)
             if inspect.isawaitable(result):
-                return self._portal.call(lambda: result)
+                result = self._portal.call(lambda: result)
             if isinstance(result, AsyncIterator):
                 return self._portal.iterate(result)
             return result
 
         return call
+
+
+def native(client: Any) -> Any:
+    """What the SDK made, of a client or one of its parts."""
+    return client._target if isinstance(client, Blocking) else client
 
 
 @contextmanager

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import trio
-from receiver import Receiver, receiver
 
 from lgtrio.runs.webhooks import DeliveryFailed
 from lgtrio.webhooks import sender as sender_module
 from lgtrio.webhooks.policy import UrlPolicy
 from lgtrio.webhooks.sender import WebhookSender
+from support.receiver import Receiver, receiver
 
 TRUSTING = UrlPolicy(disable_loopback=False, allowed_domains=["localhost", "named.test"])
 BODY = b'{"run_id":"r"}'

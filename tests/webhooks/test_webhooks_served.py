@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from receiver import Receiver, receiver
 
+from support.receiver import Receiver, receiver
 from support.sdk import open_sdk
 from support.server import GRAPHS, Server, running, start
 from support.waiting import eventually

@@ -1,4 +1,7 @@
-"""An HTTP server that keeps what it is sent, in a thread of its own."""
+"""An HTTP server that keeps what it is sent, in a thread of its own.
+
+Of the standard library alone: environments with nothing but an SDK use it too.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,12 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from attrs import define, field, frozen
 
-
-@frozen
+@dataclass(frozen=True)
 class Received:
     path: str
     headers: dict[str, str]
@@ -20,13 +22,13 @@ class Received:
     body: Any
 
 
-@define
+@dataclass
 class Receiver:
     port: int
-    received: list[Received] = field(factory=list)
+    received: list[Received] = field(default_factory=list)
     status: int = 200
     """What it answers."""
-    headers: dict[str, str] = field(factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     silent: threading.Event | None = None
     """While it is there and not set, nothing is answered."""
 

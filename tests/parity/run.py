@@ -1,0 +1,106 @@
+"""Carries out proofs with the SDK of this interpreter: an order on standard input, reports on
+standard output, both JSON.
+
+Proofs wait for the server most of the time, so several are at work at once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import queue
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import parity.proofs  # noqa: F401 - fills the table of proofs
+from parity.proving import PROOFS, Proof
+from parity.recording import Calls
+from parity.world import Client, World
+from support.receiver import Receiver, receiver
+from support.sdk import open_sdk
+
+WORKERS = 10
+KINDS = ("async", "sync")
+
+
+class Runner:
+    """
+    Args:
+        order: `url` of the server; `folder` for files that both sides see; `patience` in seconds;
+            `tasks`, a list of [name of a proof, kind of client, claim that is lost or null].
+    """
+
+    def __init__(self, order: dict[str, Any], hooks: Receiver) -> None:
+        self._order = order
+        self._hooks = hooks
+        self._tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self.reports: list[dict[str, Any]] = []
+
+    def run(self) -> None:
+        for task in self._order["tasks"]:
+            self._tasks.put(task)
+        workers = [threading.Thread(target=self._work) for _ in range(WORKERS)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+
+    def _work(self) -> None:
+        with ExitStack() as stack:
+            url = self._order["url"]
+            clients = {k: Client(stack.enter_context(open_sdk(k, url))) for k in KINDS}
+            while True:
+                try:
+                    name, kind, lost = self._tasks.get_nowait()
+                except queue.Empty:
+                    return
+                calls = Calls(lost=lost and tuple(lost))
+                error = self._try(PROOFS[name], clients[kind], calls)
+                self.reports.append(
+                    {
+                        "proof": name,
+                        "kind": kind,
+                        "lost": lost,
+                        "error": error,
+                        "values": [[*claim, len(each)] for claim, each in calls.values.items()],
+                    }
+                )
+
+    def _try(self, proof: Proof, client: Client, calls: Calls) -> str | None:
+        """What is wrong, if anything is."""
+        folder = Path(self._order["folder"])
+        with shared(folder / "lock", alone=proof.alone):
+            world = World(client, self._hooks, folder, self._order["patience"], calls)
+            try:
+                with world.cleanup:
+                    proof.body(world)
+            except Exception as error:  # whatever it is, it is this proof's, and is reported
+                shown = traceback.TracebackException.from_exception(error, capture_locals=True)
+                return "".join(shown.format())
+        return None
+
+
+@contextmanager
+def shared(lock: Path, *, alone: bool) -> Iterator[None]:
+    """The server is this proof's alone, or that of all which do not mind, in all processes."""
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        yield
+
+
+def main() -> None:
+    warnings.simplefilter("ignore", DeprecationWarning)  # of parameters that the SDK wants gone
+    with receiver() as hooks:
+        runner = Runner(json.load(sys.stdin), hooks)
+        runner.run()
+    json.dump(runner.reports, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
