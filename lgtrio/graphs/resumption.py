@@ -19,6 +19,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
 from lgtrio.graphs.inputs import run_input
+from lgtrio.graphs.parents import as_command, resumed_by_parent
 from lgtrio.graphs.persistence import Graph, Persistence
 from lgtrio.storage.interface import RunRecord
 from lgtrio.storage.sqlite.run_writes import has_task_writes
@@ -42,6 +43,8 @@ async def starting_input(
         for key in _FORK_KEYS:
             configurable.pop(key, None)
         return None
+    if resumed_by_parent(kwargs):
+        kwargs = as_command(kwargs, await graph.aget_state(config))
     if kwargs.command is None or "resume" not in kwargs.command:
         return run_input(kwargs)
     return await _resuming_input(run, kwargs, graph, config, persistence)
