@@ -25,7 +25,7 @@ help:
 	@echo "make storm   the long SIGKILL storm (60 kills)"
 	@echo "make soak    ten minutes of mixed load from 200 clients"
 	@echo "make streams   clients of many streams that are cut off again and again"
-	@echo "make bench   the benchmarks of bench/, as JSON"
+	@echo "make bench   lgtrio beside in-process calls and other servers, as a report"
 	@echo "make semantics   what this server and 'langgraph dev' do with runs, side by side"
 	@echo "make clean   remove the environments and caches"
 	@echo 'Any target takes ARGS, as in: make serve ARGS="--port 0"'

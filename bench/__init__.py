@@ -1,6 +1,6 @@
-"""Benchmarks: scripts that measure and print JSON; nothing here asserts a time.
+"""Instruments that measure: nothing here asserts a time.
 
-`python -m bench` runs all of them, `python -m bench wait` one. Each puts the server beside a
-plain in-process call of the same graph, in turns, and quotes medians: machines are noisy, ratios
-of neighbours in time are not.
+`python -m bench` puts the server beside in-process calls of the same graphs, and beside other
+servers, in turns; it quotes medians and ratios of neighbours in time, for machines are noisy.
+`lgtrio/docs/measuring.md` says how to read it and how to add to it.
 """

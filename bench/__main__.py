@@ -1,60 +1,134 @@
-"""`python -m bench [SCENARIO]… [--rounds N] [--seconds S] [--no-pin] [--langgraph PATH]`."""
+"""`python -m bench`: lgtrio beside others, as a report; `--help` shows the options."""
 
 from __future__ import annotations
 
-import argparse
+import gc
 import json
+import resource
 import sys
 import time
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from attrs import asdict, fields
+from attrs import asdict, evolve
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import crowd, latencies, search, startup, store, stream, wait
-from bench.measure import environment, pin
-from bench.options import Options
-
-SCENARIOS = {
-    "wait": wait.measure,
-    "stream": stream.measure,
-    "startup": startup.measure,
-    "store": store.measure,
-    "latencies": latencies.measure,
-    "crowd": crowd.measure,
-    "search": search.measure,
-}
+from bench.arguments import Asked, asked
+from bench.cells import Scenario
+from bench.machine import environment
+from bench.peers import lgtrio_peer
+from bench.plot import draw
+from bench.processes import pin
+from bench.profiling import Profiler
+from bench.readme import write_figures
+from bench.report import as_markdown, targets_table
+from bench.results import Results
+from bench.runner import Runner
+from bench.scenarios import SCENARIOS
 
 
 def main() -> None:
-    options, names = _arguments()
-    report: dict[str, Any] = {"environment": environment(), "options": asdict(options)}
-    report["options"]["server_cpus"] = sorted(options.server_cpus or ())
-    pin(options.client_cpus)
-    for name in names:
-        print(f"measuring {name} …", file=sys.stderr, flush=True)
-        started = time.perf_counter()
-        report[name] = SCENARIOS[name](options)
-        print(f"  {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
-    print(json.dumps(report, indent=2))
-
-
-def _arguments() -> tuple[Options, list[str]]:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure lgtrio.")
-    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
-    parser.add_argument("--rounds", type=int, default=fields(Options).rounds.default)
-    parser.add_argument("--seconds", type=float, default=fields(Options).seconds.default)
-    parser.add_argument("--no-pin", action="store_true", help="let everything use all processors")
-    parser.add_argument(
-        "--langgraph", metavar="PATH", help="measure `PATH dev`, the reference server, as well"
+    wanted = asked()
+    scenarios = _chosen(wanted)
+    if wanted.list:
+        for scenario in scenarios:
+            for cell in scenario.cells:
+                print(f"{scenario.name}/{cell.name}")
+        return
+    console = Console(stderr=True, highlight=False)
+    _many_files()
+    pin(wanted.options.client_cpus)
+    results = Results(_environment(wanted), _settings(wanted))
+    if wanted.quick:
+        results.notes.append("A quick look: each cell once and briefly. No figures to quote.")
+    started = time.monotonic()
+    try:
+        _play(results, scenarios, wanted, console)
+    except KeyboardInterrupt:
+        results.notes.append("Stopped before its end.")
+    _write(results, wanted.out)
+    if wanted.write_readme:
+        write_figures(results)
+    console.print(targets_table(results), markup=False, soft_wrap=True)
+    console.print(
+        f"{time.monotonic() - started:.0f} s; {wanted.out}/report.md, results.json, plot.svg"
     )
-    args = parser.parse_args()
-    unknown = set(args.scenarios) - set(SCENARIOS)
-    if unknown:
-        parser.error(f"no scenario {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
-    pinned = {"server_cpus": None} if args.no_pin else {}
-    options = Options(rounds=args.rounds, seconds=args.seconds, langgraph=args.langgraph, **pinned)
-    return options, args.scenarios or list(SCENARIOS)
+
+
+def _chosen(wanted: Asked) -> list[Scenario]:
+    chosen = [each for scenario in SCENARIOS if (each := scenario.only(wanted.only)).cells]
+    if not chosen:
+        raise SystemExit(f"No cell matches {' or '.join(wanted.only)}; see --list.")
+    if not wanted.quick:
+        return chosen
+    return [
+        evolve(scenario, cells=[cell for cell in scenario.cells if wanted.only or not cell.long])
+        for scenario in chosen
+    ]
+
+
+def _play(results: Results, scenarios: list[Scenario], wanted: Asked, console: Console) -> None:
+    peers = [lgtrio_peer(wanted.options.server_cpus), *wanted.peers]
+    total = sum(
+        (cell.rounds(wanted.options) + cell.warm_up) * len(cell.contestants(peers))
+        for scenario in scenarios
+        for cell in scenario.cells
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    # Twice a second: it is in the process of the clients.
+    with Progress(
+        *columns, TimeElapsedColumn(), console=console, transient=True, refresh_per_second=2
+    ) as progress:
+        bar = progress.add_task("starting", total=total)
+        runner = Runner(
+            peers,
+            wanted.options,
+            results,
+            None if wanted.profile is None else Profiler(wanted.out, wanted.profile),
+            begun=lambda what: progress.update(bar, description=what),
+            done=lambda turns: progress.advance(bar, turns),
+            complain=lambda what: progress.console.print(f"[yellow]{what}[/]", soft_wrap=True),
+        )
+        runner.play(scenarios)
+
+
+def _environment(wanted: Asked) -> dict[str, Any]:
+    return environment() | {
+        "at": datetime.now(UTC).isoformat(timespec="minutes"),
+        "peers": wanted.versions,
+    }
+
+
+def _settings(wanted: Asked) -> dict[str, Any]:
+    return asdict(wanted.options) | {
+        "server_cpus": sorted(wanted.options.server_cpus or ()),
+        "quick": wanted.quick,
+        "only": wanted.only,
+        "command": " ".join(["python -m bench", *wanted.words]),
+    }
+
+
+def _many_files() -> None:
+    """A thousand connections, here and in the servers that are started from here."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < 8192:
+        most = 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _write(results: Results, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    data = json.dumps(results.as_json(), indent=2, ensure_ascii=False)
+    (folder / "results.json").write_text(data, encoding="utf-8")
+    drawn = draw(results, folder / "plot.svg", folder / "plot.png")
+    report = as_markdown(results, picture="plot.svg" if drawn else None)
+    (folder / "report.md").write_text(report, encoding="utf-8")
 
 
 if __name__ == "__main__":
+    # Neither the progress bar nor the garbage collector is to hold up the clients.
+    sys.setswitchinterval(0.0005)
+    gc.freeze()
     main()

@@ -30,6 +30,17 @@ async def emit_chunks(_state: Count) -> Count:
     return {"n": CHUNKS}
 
 
+class Kept(TypedDict, total=False):
+    """A state with a value that is carried along."""
+
+    n: int
+    text: str
+
+
+async def keep(state: Kept) -> Kept:
+    return {"n": state.get("n", 0) + 1}
+
+
 class Naps(TypedDict, total=False):
     naps: int
     seconds: float
@@ -59,10 +70,10 @@ def _chain(length: int) -> Any:
     return builder
 
 
-def _chunks() -> Any:
-    builder = StateGraph(Count)
-    builder.add_node("emit", emit_chunks)
-    builder.add_edge(START, "emit")
+def _one(state: Any, node: Any) -> Any:
+    builder = StateGraph(state)
+    builder.add_node("only", node)
+    builder.add_edge(START, "only")
     return builder
 
 
@@ -79,7 +90,8 @@ def _naps(node: Any) -> Any:
 # Left to be compiled: the server compiles them with its saver, the floor with its own.
 one_step = _chain(1)
 ten_steps = _chain(10)
-chunks = _chunks()
+chunks = _one(Count, emit_chunks)
+kept = _one(Kept, keep)
 naps = _naps(nap)
 sync_naps = _naps(sync_nap)
-BUILDERS = {"one_step": one_step, "ten_steps": ten_steps, "chunks": chunks}
+BUILDERS = {"one_step": one_step, "ten_steps": ten_steps, "chunks": chunks, "kept": kept}

@@ -1,81 +1,79 @@
-"""The floor: the same graph called in process, in an interpreter of its own.
-
-Run as a script by `floor`; prints one JSON object.
-"""
+"""The floor's own interpreter: answers orders, a JSON line each, until its input ends."""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
-import subprocess
 import sys
+import tempfile
 import time
 import uuid
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from bench.figures import Figures, quantile
+from bench.floor import Order
 from bench.graphs import BUILDERS, CHUNKS
-from bench.measure import pin, quantile
-
-
-def floor(what: str, graph: str, clients: int, seconds: float, cpus: set[int] | None) -> Any:
-    """Measure one round in a fresh interpreter.
-
-    Args:
-        what: `invoke` (`ainvoke` with the in-memory saver) or `stream` (`astream` of custom).
-    """
-    command = [sys.executable, "-m", "bench.inprocess", what, graph, str(clients), str(seconds)]
-    command += [str(cpu) for cpu in cpus or ()]
-    root = Path(__file__).parents[1]
-    return json.loads(subprocess.run(command, cwd=root, check=True, capture_output=True).stdout)
-
-
-async def _invoke(graph: Any, latencies: list[float], until: float) -> None:
-    while (started := time.perf_counter()) < until:
-        await graph.ainvoke({"n": 0}, {"configurable": {"thread_id": str(uuid.uuid4())}})
-        latencies.append(time.perf_counter() - started)
-
-
-async def _stream(graph: Any, latencies: list[float], until: float) -> None:
-    while (started := time.perf_counter()) < until:
-        config = {"configurable": {"thread_id": str(uuid.uuid4())}}
-        async for _ in graph.astream({"n": 0}, config, stream_mode="custom"):
-            pass
-        latencies.append(time.perf_counter() - started)
-
-
-async def _round(what: str, graph_id: str, clients: int, seconds: float) -> dict[str, float]:
-    graph = BUILDERS[graph_id].compile(checkpointer=InMemorySaver())
-    call = {"invoke": _invoke, "stream": _stream}[what]
-    await call(graph, [], time.perf_counter() + 0.3)  # warm up
-    latencies: list[float] = []
-    started, cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(
-        *(call(graph, latencies, started + seconds) for _ in range(clients)),
-    )
-    elapsed = time.perf_counter() - started
-    done = len(latencies)
-    return {
-        "per_second": done / elapsed,
-        "events_per_second": done * CHUNKS / elapsed if what == "stream" else 0.0,
-        "p50_ms": quantile(latencies, 0.5) * 1000,
-        "cpu_ms_each": (time.process_time() - cpu) / done * 1000,
-    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["invoke", "stream"])
-    parser.add_argument("graph")
-    parser.add_argument("clients", type=int)
-    parser.add_argument("seconds", type=float)
-    parser.add_argument("cpus", type=int, nargs="*")
-    args = parser.parse_args()
-    pin(set(args.cpus))
-    print(json.dumps(asyncio.run(_round(args.what, args.graph, args.clients, args.seconds))))
+    for line in sys.stdin:
+        print(json.dumps(asyncio.run(_turn(Order(**json.loads(line))))), flush=True)
+
+
+async def _turn(order: Order) -> Figures:
+    async with _saver(order.saver) as saver:
+        graph = BUILDERS[order.graph].compile(checkpointer=saver)
+        call = _stream if order.stream else _invoke
+        await call(graph, order, [], time.perf_counter() + 0.2)  # warm up
+        latencies: list[float] = []
+        started, cpu = time.perf_counter(), time.process_time()
+        await asyncio.gather(
+            *(call(graph, order, latencies, started + order.seconds) for _ in range(order.clients))
+        )
+        elapsed, used = time.perf_counter() - started, time.process_time() - cpu
+    figures = {
+        "per_second": len(latencies) / elapsed,
+        "p50_ms": quantile(latencies, 0.5) * 1000,
+        "p95_ms": quantile(latencies, 0.95) * 1000,
+        "cpu_ms_each": used / len(latencies) * 1000,
+    }
+    return figures | ({"events_per_second": figures["per_second"] * CHUNKS} if order.stream else {})
+
+
+@asynccontextmanager
+async def _saver(name: str) -> AsyncIterator[Any]:
+    """A new one for each turn, with its default settings."""
+    if name != "sqlite":
+        yield InMemorySaver() if name == "memory" else None
+        return
+    with tempfile.TemporaryDirectory(prefix="lgtrio-bench-") as folder:
+        async with AsyncSqliteSaver.from_conn_string(f"{folder}/floor.db") as saver:
+            await saver.setup()
+            yield saver
+
+
+def _input(order: Order) -> dict[str, Any]:
+    return {"n": 0, "text": "x" * order.text} if order.text else {"n": 0}
+
+
+async def _invoke(graph: Any, order: Order, latencies: list[float], until: float) -> None:
+    while (started := time.perf_counter()) < until:
+        config = {"configurable": {"thread_id": str(uuid.uuid4())}}
+        await graph.ainvoke(_input(order), config)
+        latencies.append(time.perf_counter() - started)
+
+
+async def _stream(graph: Any, order: Order, latencies: list[float], until: float) -> None:
+    while (started := time.perf_counter()) < until:
+        config = {"configurable": {"thread_id": str(uuid.uuid4())}}
+        async for _ in graph.astream(_input(order), config, stream_mode="custom"):
+            pass
+        latencies.append(time.perf_counter() - started)
 
 
 if __name__ == "__main__":

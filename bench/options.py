@@ -1,4 +1,4 @@
-"""How a measurement is to be made; printed beside its figures."""
+"""How a measurement is to be made; kept beside its figures."""
 
 from __future__ import annotations
 
@@ -15,18 +15,25 @@ def _own_cpu() -> set[int] | None:
 @frozen
 class Options:
     rounds: int = 5
-    """Turns of server and floor; figures are medians over them."""
+    """Turns of each contestant in a cell; figures are medians over them."""
     seconds: float = 3.0
-    """Length of one turn."""
+    """Length of one turn under load."""
+    few: int = 3
+    """Turns where each takes long: crowds, starts, large databases."""
     settle: float = 2.0
     """Seconds a server idles before its memory is read."""
+    repeats: int = 10
+    """Times that a single act is timed in one turn."""
     server_cpus: set[int] | None = field(factory=_own_cpu)
-    """Processors of the server and of the in-process floor; the clients have the others."""
-    langgraph: str | None = None
-    """Path of the `langgraph` executable of the reference server, measured too if given."""
+    """Processors of the servers and of the in-process floor; the clients have the others."""
 
     @property
     def client_cpus(self) -> set[int] | None:
         if self.server_cpus is None:
             return None
         return set(range(os.cpu_count() or 1)) - self.server_cpus
+
+
+def quick() -> Options:
+    """Everything once, briefly: a look, no figures to quote."""
+    return Options(rounds=1, seconds=0.6, few=1, settle=0.5, repeats=5)

@@ -1,34 +1,72 @@
-"""Start an lgtrio server for a measurement, on a fresh database."""
+"""The servers that are measured: their processes, their start and their end."""
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO
 
-from attrs import frozen
+from attrs import field, frozen
+
+from bench.processes import CpuMeter, pinned
 
 CONFIG = Path(__file__).parent / "langgraph.json"
+_STOP_SECONDS = 30
 
 
 @frozen
 class Server:
     url: str
-    pid: int
-    start_seconds: float
+    pid: int | None
+    """None: its process is not on this machine, so that its CPU time and memory are unknown."""
+    start_seconds: float = 0.0
     """From the start of the process until it listens."""
+    threads: Mapping[int, str] = field(factory=dict, eq=False)
+    """Its threads' names by their system id, as far as they are known."""
+
+    def cpu_meter(self) -> CpuMeter:
+        return CpuMeter(self.pid, self.threads)
+
+
+@frozen
+class Start:
+    """How a server is to be started."""
+
+    jobs: int = 64
+    """Runs that it must be able to have going at once."""
+    stored: int = 0
+    """Threads that it holds when it is handed over."""
+    graphs: str = "bench"
+    """`bench`, or `demo` for the demo graphs."""
+
+
+@frozen
+class Peer:
+    """A kind of server that takes part."""
+
+    name: str
+    serve: Callable[[Start], AbstractContextManager[Server]]
+    most_stored: int
+    """Threads that it can be given beforehand in bearable time."""
+    startable: bool = True
+    """False: it is there already, and is not to be stopped."""
 
 
 @contextmanager
 def lgtrio_server(
-    cpus: set[int] | None, config: Path | None = CONFIG, *, database: Path | None = None
+    cpus: set[int] | None,
+    config: Path | None = CONFIG,
+    *,
+    database: Path | None = None,
 ) -> Iterator[Server]:
     """`lgtrio serve` with its default durability; stopped and forgotten on exit.
 
@@ -38,16 +76,11 @@ def lgtrio_server(
         database: None for a new one.
     """
     with tempfile.TemporaryDirectory(prefix="lgtrio-bench-") as folder:
-        command = [
-            *_command(config),
-            "--port",
-            "0",
-            "--database",
-            str(database or f"{folder}/bench.db"),
-        ]
+        place = str(database or f"{folder}/bench.db")
+        command = [*_command(config), "--port", "0", "--database", place]
         started = time.perf_counter()
         process = subprocess.Popen(
-            _pinned(command, cpus),
+            pinned(command, cpus),
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -61,11 +94,26 @@ def lgtrio_server(
             reader.start()
             yield Server(url, process.pid, time.perf_counter() - started)
         finally:
-            process.terminate()
-            process.wait(60)
+            stop(process)
             if reader.is_alive():
                 reader.join()
             process.stdout.close()
+
+
+def stop(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
+    """Ask it to end, and insist."""
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def kill(server: Server) -> None:
+    """End it at once; what it was doing does not matter any more."""
+    if server.pid is not None:
+        os.kill(server.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 
 def _command(config: Path | None) -> list[str]:
@@ -73,15 +121,6 @@ def _command(config: Path | None) -> list[str]:
     if config is None:
         return [*lgtrio, "dev", "--log-format", "json"]
     return [*lgtrio, "serve", "--config", str(config)]
-
-
-def _pinned(command: list[str], cpus: set[int] | None) -> list[str]:
-    if not cpus:
-        return command
-    prelude = (
-        f"import os, sys; os.sched_setaffinity(0, {cpus!r}); os.execv(sys.argv[1], sys.argv[1:])"
-    )
-    return [sys.executable, "-S", "-c", prelude, *command]
 
 
 def _listening(log: IO[str]) -> str:

@@ -27,7 +27,8 @@ from rich.progress import Progress, TextColumn, TimeElapsedColumn
 from bench.accounts import unaccounted
 from bench.clients import Client, Ledger
 from bench.gauges import gauges
-from bench.measure import environment, memory_mb
+from bench.machine import environment
+from bench.processes import memory_mb
 from bench.servers import lgtrio_server
 
 _SHARED_THREADS = 10

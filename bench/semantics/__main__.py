@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from bench.measure import environment
+from bench.machine import environment
 from bench.semantics.families import FAMILIES
 from bench.semantics.peers import PEERS
 from bench.semantics.play import NotServed, Results, Server, play_all, verdict

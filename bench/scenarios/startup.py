@@ -6,14 +6,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import httpx
 
-from bench.measure import median_of, memory_mb
+from bench.cells import Cell, Scenario
+from bench.figures import Figures
+from bench.floor import Floor
 from bench.options import Options
-from bench.servers import lgtrio_server
+from bench.processes import memory_mb, pinned
+from bench.servers import Peer, Start
 
+INTERPRETER = "bare interpreter"
 _DEMO_GRAPHS = """
 import importlib, json, pathlib, sys
 import lgtrio.demo
@@ -26,43 +29,23 @@ sys.stdin.read()
 """
 
 
-def measure(options: Options) -> list[dict[str, Any]]:
-    ours, floors = [], []
-    for _ in range(options.rounds + 1):
-        ours.append(_server(options))
-        floors.append(_interpreter())
-    # The first pair reads cold files; it warms up and is not counted.
-    pairs = list(zip(ours[1:], floors[1:], strict=True))
-    return [
-        {
-            "lgtrio": median_of(ours[1:]),
-            "interpreter": median_of(floors[1:]),
-            **median_of(
-                {
-                    "time_ratio": our["seconds"] / its["seconds"],
-                    "memory_more_mb": our["memory_mb"] - its["memory_mb"],
-                }
-                for our, its in pairs
-            ),
-        }
-    ]
-
-
-def _server(options: Options) -> dict[str, float]:
+def _launch(peer: Peer, options: Options) -> Figures:
     started = time.perf_counter()
-    with lgtrio_server(None, config=None) as server:
+    with peer.serve(Start(graphs="demo")) as server:
         httpx.get(f"{server.url}/ok").raise_for_status()
         seconds = time.perf_counter() - started
         time.sleep(options.settle)  # idle memory, not that of starting
-        return {"seconds": seconds, "memory_mb": memory_mb(server.pid)}
+        assert server.pid is not None
+        return {"start_ms": seconds * 1000, "memory_mb": memory_mb(server.pid)}
 
 
-def _interpreter() -> dict[str, float]:
+def _interpreter(_floor: Floor, options: Options) -> Figures:
     """Import the demo graphs in a Python that has nothing else to do."""
+    command = pinned([sys.executable, "-c", _DEMO_GRAPHS], options.server_cpus)
     started = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-c", _DEMO_GRAPHS],
-        cwd=Path(__file__).parents[1],
+        command,
+        cwd=Path(__file__).parents[2],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -72,6 +55,24 @@ def _interpreter() -> dict[str, float]:
         if process.stdout.readline() != "ready\n":
             raise RuntimeError("The demo graphs could not be imported.")
         seconds = time.perf_counter() - started
-        measured = {"seconds": seconds, "memory_mb": memory_mb(process.pid)}
+        figures = {"start_ms": seconds * 1000, "memory_mb": memory_mb(process.pid)}
         process.communicate()
-    return measured
+    return figures
+
+
+SCENARIO = Scenario(
+    "startup",
+    "Start and idle memory",
+    "With the demo graphs, until `/ok` is answered. The interpreter imports the same graphs and"
+    " does nothing else.",
+    [
+        Cell(
+            "demo",
+            launch=_launch,
+            alone={INTERPRETER: _interpreter},
+            headline="start_ms",
+            warm_up=True,
+        )
+    ],
+    figures=["start_ms", "memory_mb"],
+)

@@ -1,0 +1,69 @@
+"""Whether a run takes longer on a thread that has had many."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from functools import partial
+
+import aiohttp
+
+from bench.cells import Cell, Scenario
+from bench.figures import Figures
+from bench.options import Options
+from bench.servers import Server
+
+EARLIER = (50, 500)
+_EARLY = 5
+_PAIRS = 25
+"""Runs on the long thread that are timed in one turn, each beside a 5th run."""
+_BODY = {"assistant_id": "one_step", "input": {"n": 0}}
+
+
+async def _turn(server: Server, _options: Options, *, earlier: int) -> Figures:
+    """The long thread's runs in turns with the 5th runs of new threads."""
+    async with aiohttp.ClientSession(server.url) as http:
+        long = await _thread(http, runs=earlier)
+        early, late = [], []
+        for _ in range(_PAIRS):
+            early.append(await _run(http, await _thread(http, runs=_EARLY - 1)))
+            late.append(await _run(http, long))
+    fifth, then = (statistics.median(each) * 1000 for each in (early, late))
+    return {"fifth_run_p50_ms": fifth, "run_after_them_p50_ms": then, "times_as_long": then / fifth}
+
+
+async def _thread(http: aiohttp.ClientSession, *, runs: int) -> str:
+    async with http.post("/threads", json={}) as answer:
+        answer.raise_for_status()
+        path = f"/threads/{(await answer.json())['thread_id']}/runs/wait"
+    for _ in range(runs):
+        await _run(http, path)
+    return path
+
+
+async def _run(http: aiohttp.ClientSession, path: str) -> float:
+    """Seconds."""
+    started = time.perf_counter()
+    async with http.post(path, json=_BODY) as answer:
+        answer.raise_for_status()
+        await answer.read()
+    return time.perf_counter() - started
+
+
+SCENARIO = Scenario(
+    "history",
+    "A thread with a history",
+    "1-step runs, one after the other. Names: how many the thread has had; beside each run on it"
+    f" the {_EARLY}th run of a new thread is timed.",
+    [
+        Cell(
+            f"{earlier}-runs",
+            partial(_turn, earlier=earlier),
+            headline="run_after_them_p50_ms",
+            few=True,
+            limit=60,
+        )
+        for earlier in EARLIER
+    ],
+    figures=["fifth_run_p50_ms", "run_after_them_p50_ms", "times_as_long"],
+)
