@@ -15,7 +15,7 @@ PINNED := $(PIP_INSTALL) --constraint constraints.txt
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint lifecycle storm streams soak bench semantics clean
+.PHONY: help serve test lint lifecycle storm fuzz streams soak bench semantics clean
 
 help:
 	@echo "make serve   start the server with the demo graphs on http://127.0.0.1:2024"
@@ -23,6 +23,7 @@ help:
 	@echo "make lint    formatter, linters and type checkers"
 	@echo "make lifecycle   the server beside a model of it, for some minutes"
 	@echo "make storm   the long SIGKILL storm (60 kills)"
+	@echo "make fuzz    ten minutes of made-up requests to every route (schemathesis)"
 	@echo "make soak    ten minutes of mixed load from 200 clients"
 	@echo "make streams   clients of many streams that are cut off again and again"
 	@echo "make bench   lgtrio beside in-process calls and other servers, as a report"
@@ -52,6 +53,9 @@ lifecycle: $(STAMPS)/test
 
 storm: $(STAMPS)/test
 	@exec $(BIN)/python -m pytest -s tests/crash --storm-kills 60 --storm-seconds 600 $(ARGS)
+
+fuzz: $(STAMPS)/test
+	@exec $(BIN)/python -m pytest -s tests/fuzz --fuzz-seconds 600 -o faulthandler_timeout=0 $(ARGS)
 
 soak: $(STAMPS)/bench
 	@exec $(BIN)/python -m bench.soak $(ARGS)

@@ -24,6 +24,8 @@ Try in another terminal, as it stands:
   {curl}
 
   {python}
+
+All routes, to read and to try out: {url}/docs
 """
 
 

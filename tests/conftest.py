@@ -33,6 +33,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--cut-clients", type=int, default=10, help="clients whose streams are cut")
     group.addoption("--cuts", type=int, default=2, help="how often each of them is, at most")
+    group.addoption("--fuzz-seconds", type=int, default=40, help="how long requests are made up")
+    group.addoption("--fuzz-seed", type=int, default=20261127, help="the same requests again")
     group.addoption("--cut-seed", type=int, default=20261123, help="the same cuts again")
 
 
@@ -44,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
     config.addinivalue_line("markers", "deviates(why): asserts a deliberate difference")
     config.addinivalue_line("markers", "storm: takes as long as --storm-seconds says")
+    config.addinivalue_line("markers", "fuzz: takes as long as --fuzz-seconds says")
     config.addinivalue_line("markers", "complains(*patterns): log errors that the test provokes")
 
 
@@ -51,6 +54,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("storm"):
             item.add_marker(pytest.mark.timeout(config.getoption("--storm-seconds") + 120))
+        if item.get_closest_marker("fuzz"):
+            item.add_marker(pytest.mark.timeout(2 * config.getoption("--fuzz-seconds") + 120))
         mark = item.get_closest_marker("deviates")
         if mark is not None and config.getoption("--base-url"):
             item.add_marker(pytest.mark.skip(reason=f"deliberate difference: {mark.args[0]}"))

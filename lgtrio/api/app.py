@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from quart.wrappers import Request, Response
 from quart_trio import QuartTrio
@@ -12,8 +13,9 @@ from lgtrio.api.asking import request_id
 from lgtrio.api.connections import Exchange
 from lgtrio.api.cors import register_cors
 from lgtrio.api.errors import register_errors
-from lgtrio.api.metrics import Metrics, MetricsFormat, RequestCounts
+from lgtrio.api.metrics import Metrics, RequestCounts
 from lgtrio.api.openapi import OpenapiRoutes
+from lgtrio.api.page import PageRoutes
 from lgtrio.api.routes import Content, Parameter, Route, under
 from lgtrio.api.services import Services
 from lgtrio.api.table import routes
@@ -66,9 +68,16 @@ async def _name_the_request(response: Response) -> Response:
 
 def _all_routes(services: Services, metrics: Metrics) -> list[Route]:
     """The table, what the application tells about itself, and the route that describes them."""
-    table = [*routes(services), *under("System", _metrics(metrics))]
-    openapi = OpenapiRoutes(table)
-    own = Route("GET", "/openapi.json", openapi.get, "This document", "OpenAPI 3.1")
+    table = [*routes(services), *under("System", _metrics(metrics), *_page())]
+    openapi = OpenapiRoutes(table, services.graphs)
+    own = Route(
+        "GET",
+        "/openapi.json",
+        openapi.get,
+        "This document",
+        "OpenAPI 3.1",
+        gives=dict[str, Any],
+    )
     table.extend(under("System", own))
     return table
 
@@ -81,5 +90,13 @@ def _metrics(metrics: Metrics) -> Route:
         "What the server counts",
         "Metrics as Prometheus reads them, or as JSON",
         Content.METRICS,
-        parameters=(Parameter("format", MetricsFormat, "`json`: as JSON."),),
+        parameters=(Parameter("format", str, "`json`: as JSON."),),
+    )
+
+
+def _page() -> Sequence[Route]:
+    page = PageRoutes()
+    return (
+        Route("GET", "/docs", page.page, "This document as a page", "The page", Content.PAGE),
+        Route("GET", "/docs/<name>", page.asset, "", "", described=False),
     )

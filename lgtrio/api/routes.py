@@ -14,7 +14,7 @@ Handler = Callable[..., Awaitable[Response]]
 
 @frozen
 class Parameter:
-    """A value that a request may have beside its path and its body; none is required."""
+    """A value that a request may have beside its path and its body."""
 
     name: str
     kind: Any
@@ -23,16 +23,16 @@ class Parameter:
     about: str
     place: str = "query"
     """`query` or `header`."""
+    required: bool = False
 
 
 class Content(StrEnum):
     """What a good answer is."""
 
-    OBJECT = "object"
-    ARRAY = "array"
-    ANY = "any JSON value"
+    JSON = "JSON"
     EVENTS = "server-sent events"
     METRICS = "metrics"
+    PAGE = "HTML"
     NOTHING = "no body"
 
 
@@ -45,7 +45,7 @@ class Route:
     summary: str
     answer: str
     """What a good answer says, as a phrase."""
-    content: Content = Content.OBJECT
+    content: Content = Content.JSON
     empty_status: int | None = None
     """Of a good answer without a body, where there is one; an answer with a body has 200."""
     empty_answer: str | None = None
@@ -53,6 +53,16 @@ class Route:
     body: Any = None
     """The class that parses the request's body."""
     parameters: Sequence[Parameter] = ()
+    gives: Any = Any
+    """Type of the JSON of a good answer, see `lgtrio.wire.answers`."""
+    selects: bool = False
+    """Clients may leave out keys of it."""
+    headers: Sequence[str] = ()
+    """That a good answer may have, and that say something of their own."""
+    refusals: Sequence[int] = ()
+    """Statuses of errors, beside those that follow from path, parameters and body."""
+    described: bool = True
+    """In the document of the API."""
     tag: str = ""
     """Heading of the documentation; see `under`."""
 

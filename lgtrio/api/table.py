@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from lgtrio.api.assistants import AssistantRoutes
 from lgtrio.api.crons import CronRoutes
@@ -19,6 +19,27 @@ from lgtrio.api.streams import StreamRoutes
 from lgtrio.api.system import SystemRoutes
 from lgtrio.api.thread_streams import ThreadStreamRoutes
 from lgtrio.api.threads import ThreadRoutes
+from lgtrio.wire.answers import (
+    Assistant,
+    AssistantVersion,
+    Cron,
+    Drawing,
+    FoundItems,
+    GraphSchemas,
+    Health,
+    Info,
+    Item,
+    JournalLine,
+    Namespaces,
+    Pruned,
+    Run,
+    SubgraphSchemas,
+    Thread,
+    ThreadState,
+    ThreadStorage,
+    Trace,
+    UpdatedState,
+)
 from lgtrio.wire.assistants import (
     AssistantCount,
     AssistantCreate,
@@ -36,7 +57,10 @@ from lgtrio.wire.store import ItemDelete, ItemPut, ItemSearch, NamespaceSearch
 from lgtrio.wire.thread_search import ThreadCount, ThreadSearch
 from lgtrio.wire.threads import ThreadCreate, ThreadPatch, ThreadPrune
 
-_COUNT: Final = {"type": "integer", "minimum": 0}
+_COUNT: Final = {"type": "integer", "minimum": 0, "maximum": (1 << 63) - 1}
+_PAGE_HEADERS: Final = ("X-Pagination-Total", "X-Pagination-Next")
+_RUN_HEADERS: Final = ("Content-Location", "Location")
+_STATUS: Final = {"anyOf": [{"enum": list(RunStatus)}, {"type": "string"}]}
 _SELECT: Final = Parameter("select", list[str], "Only these keys of the answer.")
 _SUBGRAPHS: Final = Parameter("subgraphs", bool, "With the states of subgraphs.")
 _CANCEL_ON_DISCONNECT: Final = Parameter(
@@ -82,9 +106,16 @@ def _system() -> Iterator[Route]:
     system = SystemRoutes()
     return under(
         "System",
-        Route("GET", "/", system.ok, "Is the server there?", "It is"),
-        Route("GET", "/ok", system.ok, "Is the server there?", "It is"),
-        Route("GET", "/info", system.info, "Which server is it?", "Versions and abilities"),
+        Route("GET", "/", system.ok, "Is the server there?", "It is", gives=Health),
+        Route("GET", "/ok", system.ok, "Is the server there?", "It is", gives=Health),
+        Route(
+            "GET",
+            "/info",
+            system.info,
+            "Which server is it?",
+            "Versions and abilities",
+            gives=Info,
+        ),
     )
 
 
@@ -99,6 +130,8 @@ def _assistants(services: Services) -> Iterator[Route]:
             "Create an assistant",
             "The assistant",
             body=AssistantCreate,
+            gives=Assistant,
+            refusals=(400, 404, 409),
         ),
         Route(
             "POST",
@@ -106,8 +139,11 @@ def _assistants(services: Services) -> Iterator[Route]:
             assistants.search,
             "Search assistants",
             "Assistants; how many there are in all is in `X-Pagination-Total`",
-            Content.ARRAY,
             body=AssistantSearch,
+            gives=list[Assistant],
+            selects=True,
+            headers=_PAGE_HEADERS,
+            refusals=(404,),
         ),
         Route(
             "POST",
@@ -115,11 +151,17 @@ def _assistants(services: Services) -> Iterator[Route]:
             assistants.count,
             "Count assistants",
             "A number",
-            Content.ANY,
             body=AssistantCount,
+            gives=int,
+            refusals=(404,),
         ),
         Route(
-            "GET", "/assistants/<assistant_id>", assistants.get, "Get an assistant", "The assistant"
+            "GET",
+            "/assistants/<assistant_id>",
+            assistants.get,
+            "Get an assistant",
+            "The assistant",
+            gives=Assistant,
         ),
         Route(
             "PATCH",
@@ -128,6 +170,7 @@ def _assistants(services: Services) -> Iterator[Route]:
             "Make a new version of an assistant",
             "The assistant",
             body=AssistantPatch,
+            gives=Assistant,
         ),
         Route(
             "DELETE",
@@ -145,8 +188,8 @@ def _assistants(services: Services) -> Iterator[Route]:
             assistants.versions,
             "List the versions of an assistant",
             "Versions, newest first",
-            Content.ARRAY,
             body=VersionSearch,
+            gives=list[AssistantVersion],
         ),
         Route(
             "POST",
@@ -155,6 +198,7 @@ def _assistants(services: Services) -> Iterator[Route]:
             "Make a version the active one",
             "The assistant",
             body=LatestVersion,
+            gives=Assistant,
         ),
     )
 
@@ -178,6 +222,8 @@ def _descriptions(services: Services) -> Iterator[Route]:
                     "Down to which level the nodes of subgraphs are shown; true for all.",
                 ),
             ),
+            gives=Drawing,
+            refusals=(400,),
         ),
         Route(
             "GET",
@@ -185,6 +231,8 @@ def _descriptions(services: Services) -> Iterator[Route]:
             descriptions.schemas,
             "What the graph of an assistant takes and gives",
             "JSON schemas",
+            gives=GraphSchemas,
+            refusals=(400,),
         ),
         Route(
             "GET",
@@ -193,6 +241,8 @@ def _descriptions(services: Services) -> Iterator[Route]:
             "What the subgraphs take and give",
             schemas,
             parameters=(recurse,),
+            gives=dict[str, SubgraphSchemas],
+            refusals=(400,),
         ),
         Route(
             "GET",
@@ -201,6 +251,8 @@ def _descriptions(services: Services) -> Iterator[Route]:
             "What one subgraph takes and gives",
             schemas,
             parameters=(recurse,),
+            gives=dict[str, SubgraphSchemas],
+            refusals=(400,),
         ),
     )
 
@@ -216,6 +268,8 @@ def _threads(services: Services) -> Iterator[Route]:
             "Create a thread",
             "The thread",
             body=ThreadCreate,
+            gives=Thread,
+            refusals=(400, 409),
         ),
         Route(
             "POST",
@@ -223,8 +277,11 @@ def _threads(services: Services) -> Iterator[Route]:
             threads.search,
             "Search threads",
             "Threads; how many there are in all is in `X-Pagination-Total`",
-            Content.ARRAY,
             body=ThreadSearch,
+            gives=list[Thread],
+            selects=True,
+            headers=_PAGE_HEADERS,
+            refusals=(400,),
         ),
         Route(
             "POST",
@@ -232,8 +289,9 @@ def _threads(services: Services) -> Iterator[Route]:
             threads.count,
             "Count threads",
             "A number",
-            Content.ANY,
             body=ThreadCount,
+            gives=int,
+            refusals=(400,),
         ),
         Route(
             "POST",
@@ -242,6 +300,7 @@ def _threads(services: Services) -> Iterator[Route]:
             "Delete many threads, or all of their states but the latest",
             "How many there were; unknown ones are passed over",
             body=ThreadPrune,
+            gives=Pruned,
         ),
         Route(
             "GET",
@@ -250,6 +309,7 @@ def _threads(services: Services) -> Iterator[Route]:
             "Get a thread",
             "The thread",
             parameters=(Parameter("include", list[str], "`ttl`: until when it is kept."),),
+            gives=Thread,
         ),
         Route(
             "POST",
@@ -257,6 +317,7 @@ def _threads(services: Services) -> Iterator[Route]:
             threads.copy,
             "Copy a thread with all its states",
             "The new thread",
+            gives=Thread,
         ),
         Route(
             "GET",
@@ -264,6 +325,7 @@ def _threads(services: Services) -> Iterator[Route]:
             threads.usage,
             "How much a thread's states take in the database",
             "Sizes in bytes",
+            gives=ThreadStorage,
         ),
         Route(
             "PATCH",
@@ -274,6 +336,7 @@ def _threads(services: Services) -> Iterator[Route]:
             empty_status=204,
             empty_answer="With the header `Prefer: return=minimal`: done",
             body=ThreadPatch,
+            gives=Thread,
         ),
         Route(
             "DELETE",
@@ -298,6 +361,8 @@ def _states(services: Services) -> Iterator[Route]:
             "Get the latest state",
             "The state",
             parameters=(_SUBGRAPHS, _SELECT),
+            gives=ThreadState,
+            selects=True,
         ),
         Route(
             "POST",
@@ -306,6 +371,8 @@ def _states(services: Services) -> Iterator[Route]:
             "Update the state",
             "The new checkpoint",
             body=StateUpdate,
+            gives=UpdatedState,
+            refusals=(400, 409),
         ),
         Route(
             "PATCH",
@@ -316,6 +383,8 @@ def _states(services: Services) -> Iterator[Route]:
             empty_status=204,
             empty_answer="With the header `Prefer: return=minimal`: done",
             body=StatePatch,
+            gives=Thread,
+            refusals=(400, 409),
         ),
         Route(
             "POST",
@@ -325,6 +394,8 @@ def _states(services: Services) -> Iterator[Route]:
             "The state",
             body=StateAtCheckpoint,
             parameters=(_SELECT,),
+            gives=ThreadState,
+            selects=True,
         ),
         Route(
             "GET",
@@ -333,6 +404,8 @@ def _states(services: Services) -> Iterator[Route]:
             "Get the state at a checkpoint",
             "The state",
             parameters=(_SUBGRAPHS, _SELECT),
+            gives=ThreadState,
+            selects=True,
         ),
         Route(
             "GET",
@@ -340,11 +413,11 @@ def _states(services: Services) -> Iterator[Route]:
             states.history,
             "Get past states",
             "States, newest first",
-            Content.ARRAY,
             parameters=(
                 Parameter("limit", _COUNT, "How many; 1 if not given."),
                 Parameter("before", str, "Only those before this checkpoint id."),
             ),
+            gives=list[ThreadState],
         ),
         Route(
             "POST",
@@ -352,8 +425,9 @@ def _states(services: Services) -> Iterator[Route]:
             states.search_history,
             "Search past states",
             "States, newest first",
-            Content.ARRAY,
             body=HistoryQuery,
+            gives=list[ThreadState],
+            selects=True,
         ),
     )
 
@@ -369,6 +443,9 @@ def _runs(services: Services, orders: Orders) -> Iterator[Route]:
             "Create a run in the background",
             "The run, which is stored",
             body=RunCreate,
+            gives=Run,
+            headers=("Content-Location",),
+            refusals=(400, 409),
         ),
         Route(
             "GET",
@@ -376,15 +453,24 @@ def _runs(services: Services, orders: Orders) -> Iterator[Route]:
             runs.list_runs,
             "List a thread's runs",
             "Runs, newest first",
-            Content.ARRAY,
             parameters=(
                 Parameter("limit", _COUNT, "How many; 10 if not given."),
                 Parameter("offset", _COUNT, "How many of the newest to pass over."),
-                Parameter("status", RunStatus, "Only runs of this status."),
+                Parameter("status", _STATUS, "Only runs of this status; no run has another."),
                 _SELECT,
             ),
+            gives=list[Run],
+            selects=True,
+            refusals=(400,),
         ),
-        Route("GET", "/threads/<thread_id>/runs/<run_id>", runs.get, "Get a run", "The run"),
+        Route(
+            "GET",
+            "/threads/<thread_id>/runs/<run_id>",
+            runs.get,
+            "Get a run",
+            "The run",
+            gives=Run,
+        ),
         Route(
             "DELETE",
             "/threads/<thread_id>/runs/<run_id>",
@@ -403,6 +489,7 @@ def _runs(services: Services, orders: Orders) -> Iterator[Route]:
             empty_status=202,
             empty_answer="It is being cancelled",
             parameters=_CANCEL,
+            gives=dict[str, Any],
         ),
     )
     yield from under(
@@ -417,6 +504,7 @@ def _runs(services: Services, orders: Orders) -> Iterator[Route]:
             empty_status=204,
             body=CancelMany,
             parameters=_CANCEL,
+            refusals=(404,),
         ),
     )
     yield from under(
@@ -428,6 +516,9 @@ def _runs(services: Services, orders: Orders) -> Iterator[Route]:
             "Create a run in the background, on a thread of its own",
             "The run, which is stored",
             body=RunCreate,
+            gives=Run,
+            headers=("Content-Location",),
+            refusals=(400, 404),
         ),
         Route(
             "POST",
@@ -435,8 +526,9 @@ def _runs(services: Services, orders: Orders) -> Iterator[Route]:
             runs.create_batch,
             "Create several runs in the background: all of them, or none",
             "The runs, which are stored",
-            Content.ARRAY,
             body=list[BatchedRun],
+            gives=list[Run],
+            refusals=(400, 404, 409),
         ),
     )
 
@@ -453,6 +545,8 @@ def _followed_runs(services: Services, orders: Orders) -> Iterator[Route]:
             "The run's events, up to its end",
             Content.EVENTS,
             body=RunCreate,
+            headers=_RUN_HEADERS,
+            refusals=(400, 409),
         ),
         Route(
             "POST",
@@ -460,8 +554,10 @@ def _followed_runs(services: Services, orders: Orders) -> Iterator[Route]:
             streams.wait,
             "Create a run and wait for its end",
             "The final state, or an error object",
-            Content.ANY,
             body=RunCreate,
+            gives=Any,
+            headers=_RUN_HEADERS,
+            refusals=(400, 409),
         ),
         Route(
             "GET",
@@ -469,8 +565,9 @@ def _followed_runs(services: Services, orders: Orders) -> Iterator[Route]:
             streams.join,
             "Wait for a run's end",
             "The final state, or an error object",
-            Content.ANY,
             parameters=(_CANCEL_ON_DISCONNECT,),
+            gives=Any,
+            headers=_RUN_HEADERS,
         ),
         Route(
             "GET",
@@ -485,6 +582,7 @@ def _followed_runs(services: Services, orders: Orders) -> Iterator[Route]:
                 _LAST_EVENT_ID,
                 _LAST_EVENT_ID_QUERY,
             ),
+            headers=_RUN_HEADERS,
         ),
     )
     yield from under(
@@ -502,6 +600,7 @@ def _followed_runs(services: Services, orders: Orders) -> Iterator[Route]:
                 _LAST_EVENT_ID,
                 _LAST_EVENT_ID_QUERY,
             ),
+            headers=("Location",),
         ),
     )
     yield from under(
@@ -514,6 +613,8 @@ def _followed_runs(services: Services, orders: Orders) -> Iterator[Route]:
             "The run's events, up to its end",
             Content.EVENTS,
             body=RunCreate,
+            headers=_RUN_HEADERS,
+            refusals=(400, 404),
         ),
         Route(
             "POST",
@@ -521,8 +622,10 @@ def _followed_runs(services: Services, orders: Orders) -> Iterator[Route]:
             streams.wait_stateless,
             "Create a run on a thread of its own and wait for its end",
             "The final state, or an error object",
-            Content.ANY,
             body=RunCreate,
+            gives=Any,
+            headers=_RUN_HEADERS,
+            refusals=(400, 404),
         ),
     )
 
@@ -540,6 +643,7 @@ def _store(services: Services) -> Iterator[Route]:
             Content.NOTHING,
             empty_status=204,
             body=ItemPut,
+            refusals=(400, 502),
         ),
         Route(
             "GET",
@@ -547,12 +651,13 @@ def _store(services: Services) -> Iterator[Route]:
             store.get,
             "Get an item",
             "The item, or null",
-            Content.ANY,
             parameters=(
-                Parameter("namespace", str, "Its labels, joined by periods; required."),
-                Parameter("key", str, "Required."),
+                Parameter("namespace", str, "Its labels, joined by periods.", required=True),
+                Parameter("key", str, "Its key.", required=True),
                 Parameter("refresh_ttl", bool, "Whether its time to live begins anew."),
             ),
+            gives=Item | None,
+            refusals=(400,),
         ),
         Route(
             "DELETE",
@@ -571,6 +676,8 @@ def _store(services: Services) -> Iterator[Route]:
             "Search items, by their values or by meaning",
             "`items`: the nearest to the query first, then in the order of their first put",
             body=ItemSearch,
+            gives=FoundItems,
+            refusals=(400, 502),
         ),
         Route(
             "POST",
@@ -579,6 +686,7 @@ def _store(services: Services) -> Iterator[Route]:
             "List namespaces that have items",
             "`namespaces`, sorted",
             body=NamespaceSearch,
+            gives=Namespaces,
         ),
     )
 
@@ -594,6 +702,8 @@ def _crons(services: Services, orders: Orders) -> Iterator[Route]:
             "Have runs come again and again, each on a thread of its own",
             "The cron",
             body=CronCreate,
+            gives=Cron,
+            refusals=(400, 404),
         ),
         Route(
             "POST",
@@ -602,6 +712,8 @@ def _crons(services: Services, orders: Orders) -> Iterator[Route]:
             "Have runs come again and again on a thread",
             "The cron",
             body=CronCreate,
+            gives=Cron,
+            refusals=(400,),
         ),
         Route(
             "POST",
@@ -609,8 +721,10 @@ def _crons(services: Services, orders: Orders) -> Iterator[Route]:
             crons.search,
             "Search crons",
             "Crons; how many there are in all is in `X-Pagination-Total`",
-            Content.ARRAY,
             body=CronSearch,
+            gives=list[Cron],
+            selects=True,
+            headers=_PAGE_HEADERS,
         ),
         Route(
             "POST",
@@ -618,10 +732,10 @@ def _crons(services: Services, orders: Orders) -> Iterator[Route]:
             crons.count,
             "Count crons",
             "A number",
-            Content.ANY,
             body=CronCount,
+            gives=int,
         ),
-        Route("GET", "/runs/crons/<cron_id>", crons.get, "Get a cron", "The cron"),
+        Route("GET", "/runs/crons/<cron_id>", crons.get, "Get a cron", "The cron", gives=Cron),
         Route(
             "PATCH",
             "/runs/crons/<cron_id>",
@@ -629,6 +743,8 @@ def _crons(services: Services, orders: Orders) -> Iterator[Route]:
             "Change a cron, also to pause it and to resume it",
             "The cron",
             body=CronPatch,
+            gives=Cron,
+            refusals=(400,),
         ),
         Route(
             "DELETE",
@@ -653,8 +769,9 @@ def _journal(services: Services) -> Iterator[Route]:
             journal.of_all,
             "Every change of every run's status",
             lines,
-            Content.ANY,
             parameters=_JOURNAL,
+            gives=list[JournalLine] | Trace,
+            headers=("X-Pagination-Next",),
         ),
         Route(
             "GET",
@@ -671,8 +788,9 @@ def _journal(services: Services) -> Iterator[Route]:
             journal.of_thread,
             "The journal of a thread, also of one that is gone",
             lines,
-            Content.ANY,
             parameters=_JOURNAL,
+            gives=list[JournalLine] | Trace,
+            headers=("X-Pagination-Next",),
         ),
         Route(
             "GET",
@@ -680,7 +798,8 @@ def _journal(services: Services) -> Iterator[Route]:
             journal.of_run,
             "The journal of a run, also of one that is gone",
             lines,
-            Content.ANY,
             parameters=_JOURNAL,
+            gives=list[JournalLine] | Trace,
+            headers=("X-Pagination-Next",),
         ),
     )

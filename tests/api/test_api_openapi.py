@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 import pytest
 from jsonschema import Draft202012Validator
-from live import Live
+from live import GRAPHS, Live
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from lgtrio.api.app import create_app
 from lgtrio.errors import InvalidRequest
@@ -44,10 +45,12 @@ def references(node: Any) -> Iterator[str]:
 
 
 async def test_every_route_is_in_it(api: Live, document: Any) -> None:
+    """But what the page of this document consists of."""
     served = {
         (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in create_app(api.services).url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if rule.rule != "/docs/<name>"
     }
     assert {(path, method) for path, method, _ in operations(document)} == served
     assert document["openapi"].startswith("3.1.")
@@ -70,6 +73,18 @@ async def test_it_is_consistent(document: Any) -> None:
             node = node[part]
     for schema in document["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
+
+
+async def test_it_is_openapi(document: Any) -> None:
+    OpenAPIV31SpecValidator(document).validate()
+
+
+async def test_the_graphs_that_are_served_are_named(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    graphs = {"type": "string", "enum": list(GRAPHS)}
+    assert schemas["AssistantCreate"]["properties"]["graph_id"] == graphs
+    for name in ("RunCreate", "CronCreate", "BatchedRun"):
+        assert graphs in schemas[name]["properties"]["assistant_id"]["anyOf"]
 
 
 async def test_the_journal_is_marked_as_our_own(document: Any) -> None:
