@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from time import perf_counter
 from typing import Any, Final
 
 from quart.wrappers import Request, Response
@@ -29,8 +30,10 @@ class App(QuartTrio):
     requests: RequestCounts
 
     async def handle_request(self, request: Request) -> Response | WerkzeugResponse:
+        start = perf_counter()
         response = await super().handle_request(request)
-        self.requests.add(request.method, request.url_rule, response.status_code)
+        took = (perf_counter() - start) * 1000
+        self.requests.add(request.method, request.url_rule, response.status_code, took)
         return response
 
 

@@ -6,17 +6,26 @@ count, which costs a lookup in a dictionary.
 
 from __future__ import annotations
 
-from collections import Counter
+import re
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from enum import StrEnum
+from itertools import accumulate
 from typing import Any, Final
 
 import orjson
 from attrs import define, field, frozen
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 from quart import request
 from quart_trio.wrappers import TrioResponse as Response
 from werkzeug.routing import Rule
@@ -32,6 +41,8 @@ _QUEUE: Final = {
     "n_pending": "lg_api_num_pending_runs",
     "n_running": "lg_api_num_running_runs",
     "pending_runs_wait_time_max_secs": "lgtrio_oldest_pending_run_seconds",
+    "pending_runs_wait_time_med_secs": "lgtrio_median_pending_run_seconds",
+    "pending_unblocked_runs_wait_time_max_secs": "lgtrio_oldest_unblocked_run_seconds",
 }
 _WORKERS: Final = {
     "max": "lg_api_workers_max",
@@ -48,18 +59,46 @@ class MetricsFormat(StrEnum):
     JSON = "json"
 
 
+_LATENCIES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 60_000)
+"""Upper bounds of the buckets, in milliseconds."""
+
+
+@define(eq=False)
+class _Latencies:
+    """Of one route."""
+
+    counts: list[int] = field(factory=lambda: [0] * (len(_LATENCIES) + 1))
+    """How many fell into each bucket; the last one has no bound."""
+    total: float = 0.0
+
+    def add(self, milliseconds: float) -> None:
+        self.counts[bisect_left(_LATENCIES, milliseconds)] += 1
+        self.total += milliseconds
+
+    def buckets(self) -> list[tuple[str, float]]:
+        """Bound, and how many were not above it."""
+        bounds = [*map(floatToGoString, _LATENCIES), "+Inf"]
+        return list(zip(bounds, accumulate(self.counts), strict=True))
+
+
 @define(eq=False)
 class RequestCounts(Collector):
-    """Answered requests by method, route and status."""
+    """Answered requests by method, route and status, and how long the answers took."""
 
     _counts: Counter[tuple[str, str, int]] = field(factory=Counter, init=False)
+    _latencies: defaultdict[tuple[str, str], _Latencies] = field(
+        factory=lambda: defaultdict(_Latencies), init=False
+    )
 
-    def add(self, method: str, rule: Rule | None, status: int) -> None:
+    def add(self, method: str, rule: Rule | None, status: int, milliseconds: float) -> None:
         """
         Args:
             rule: that the request's path was found to be of; None for an unknown path.
+            milliseconds: until there was an answer, or the beginning of one.
         """
-        self._counts[method, "" if rule is None else rule.rule, status] += 1
+        path = "" if rule is None else rule.rule
+        self._counts[method, path, status] += 1
+        self._latencies[method, path].add(milliseconds)
 
     def collect(self) -> Iterable[Metric]:
         counter = CounterMetricFamily(
@@ -70,11 +109,23 @@ class RequestCounts(Collector):
         for (method, path, status), count in self._counts.items():
             counter.add_metric([method, _template(path), str(status)], count)
         yield counter
+        histogram = HistogramMetricFamily(
+            "lg_api_http_requests_latency",
+            "Milliseconds until a request had its answer, or the beginning of one.",
+            labels=["method", "path"],
+        )
+        for (method, path), latencies in self._latencies.items():
+            labels = [method, _template(path)]
+            histogram.add_metric(labels, latencies.buckets(), latencies.total)
+        yield histogram
+
+
+_CONVERTER: Final = re.compile(r"<(\w+:)?")
 
 
 def _template(path: str) -> str:
     """The path as the API's documentation writes it: `/threads/{thread_id}`."""
-    return path.replace("<", "{").replace(">", "}")
+    return _CONVERTER.sub("{", path).replace(">", "}")
 
 
 @frozen
@@ -126,8 +177,11 @@ def _as_json(registry: CollectorRegistry) -> dict[str, Any]:
         for sample in family.samples:
             entry = {**sample.labels, "value": sample.value}
             metrics.setdefault(sample.name, []).append(entry)
+    queue = {key: _only(metrics, name) for key, name in _QUEUE.items()}
+    if not queue["n_pending"]:  # nothing waits, so nothing has an age
+        queue = {key: None if key.endswith("_secs") else value for key, value in queue.items()}
     return {
-        "queue": {key: _only(metrics, name) for key, name in _QUEUE.items()},
+        "queue": queue,
         "api": {"http_requests_total": _requests(metrics)},
         "workers": {key: _only(metrics, name) for key, name in _WORKERS.items()},
         "metrics": metrics,

@@ -50,6 +50,8 @@ class QueueMetrics(TypedDict):
     n_pending: float
     n_running: float
     pending_runs_wait_time_max_secs: float | None
+    pending_runs_wait_time_med_secs: float | None
+    pending_unblocked_runs_wait_time_max_secs: float | None
 
 
 class WorkerMetrics(TypedDict):

@@ -77,6 +77,24 @@ def test_requests_by_route_and_status(http: httpx.Client) -> None:
     assert value(http, count, path="/threads/{thread_id}", status="422") == 1
 
 
+def test_latencies_by_route(http: httpx.Client) -> None:
+    labels = {"method": "GET", "path": "/assistants/{assistant_id}/subgraphs/{namespace}"}
+    name = "lg_api_http_requests_latency"
+    http.get("/assistants/none/subgraphs/a")
+    count = value(http, f"{name}_count", **labels)
+    total = value(http, f"{name}_sum", **labels)
+    http.get("/assistants/none/subgraphs/a")
+    assert value(http, f"{name}_count", **labels) == count + 1
+    assert 0 < value(http, f"{name}_sum", **labels) - total < 30_000
+    buckets = [
+        (float(given["le"]), value)
+        for given, value in samples(http)[f"{name}_bucket"]
+        if labels.items() <= given.items()
+    ]
+    assert buckets == sorted(buckets)
+    assert buckets[-1] == (float("inf"), count + 1)
+
+
 def test_runs_streams_and_the_writer(http: httpx.Client) -> None:
     before = samples(http)
     with http.stream(
@@ -106,7 +124,12 @@ def test_runs_streams_and_the_writer(http: httpx.Client) -> None:
 def test_runs_that_wait(http: httpx.Client) -> None:
     pending = background(http, "echo", input={"foo": "a"}, after_seconds=600)
     assert value(http, "lg_api_num_pending_runs") == 1
-    assert 0 <= value(http, "lgtrio_oldest_pending_run_seconds") < 60
+    ages = ("oldest_pending", "median_pending", "oldest_unblocked")
+    for age in ages:
+        assert 0 < value(http, f"lgtrio_{age}_run_seconds") < 60
+    queue = http.get("/metrics?format=json").json()["queue"]
+    assert queue["n_pending"] == 1
+    assert queue["pending_runs_wait_time_med_secs"] > 0
     assert http.post(f"{pending}/cancel?wait=true").status_code < 300
     assert value(http, "lg_api_num_pending_runs") == 0
 
@@ -118,7 +141,9 @@ def test_json(http: httpx.Client) -> None:
     assert found["queue"] == {
         "n_pending": 0,
         "n_running": 0,
-        "pending_runs_wait_time_max_secs": 0,
+        "pending_runs_wait_time_max_secs": None,
+        "pending_runs_wait_time_med_secs": None,
+        "pending_unblocked_runs_wait_time_max_secs": None,
     }
     assert found["workers"] == {"max": 1000, "active": 0, "available": 1000}
     assert {"method": "POST", "path": "/threads", "status": 200} in [
