@@ -10,6 +10,8 @@ Command = NewType("Command", dict[str, Any])
 """As sent, reduced to the known keys; `resume: null` is kept: it resumes with null."""
 
 _KNOWN: Final = ("resume", "update", "goto")
+_NOTHING: Final[dict[str, tuple[Any, ...]]] = {"update": (None, {}, []), "goto": (None, [])}
+"""Clients send these for what their users left out."""
 
 
 def _take_command(value: Any, _type: Any) -> dict[str, Any]:
@@ -18,8 +20,8 @@ def _take_command(value: Any, _type: Any) -> dict[str, Any]:
     if value.get("graph") is not None:
         raise WrongValue("without `graph`: a run has no parent graph", value)
     command = {name: value[name] for name in _KNOWN if name in value}
-    for name in ("update", "goto"):
-        if command.get(name, ...) is None:
+    for name, nothing in _NOTHING.items():
+        if name in command and command[name] in nothing:
             del command[name]
     if not command:
         raise WrongValue("an object with some of 'resume', 'update', 'goto'", value)
@@ -42,24 +44,24 @@ def _is_update(update: Any) -> bool:
 
 def _is_goto(goto: Any) -> bool:
     targets = goto if type(goto) is list else [goto]
-    return all(
-        type(target) is str or (type(target) is dict and type(target.get("node")) is str)
-        for target in targets
-    )
+    nodes = [target.get("node") if type(target) is dict else target for target in targets]
+    return all(type(node) is str and node for node in nodes)
 
 
 CONVERTER.register_structure_hook(Command, _take_command)
 
+_NODE: Final = {"type": "string", "minLength": 1}
 _TARGET: Final = {
     "anyOf": [
-        {"type": "string"},
+        _NODE,
         {
             "type": "object",
-            "properties": {"node": {"type": "string"}, "input": {}},
+            "properties": {"node": _NODE, "input": {}},
             "required": ["node"],
         },
     ]
 }
+_NULL: Final = {"type": "null"}
 _PAIR: Final = {
     "type": "array",
     "prefixItems": [{"type": "string"}, {}],
@@ -70,8 +72,8 @@ JSON_FORMS[Command] = {
     "type": "object",
     "properties": {
         "resume": {},
-        "update": {"anyOf": [{"type": "object"}, {"type": "array", "items": _PAIR}]},
-        "goto": {"anyOf": [_TARGET, {"type": "array", "items": _TARGET}]},
+        "update": {"anyOf": [{"type": "object"}, {"type": "array", "items": _PAIR}, _NULL]},
+        "goto": {"anyOf": [_TARGET, {"type": "array", "items": _TARGET}, _NULL]},
     },
     "anyOf": [{"required": [name]} for name in _KNOWN],
 }

@@ -165,7 +165,7 @@ def test_command_wins_over_input(sdk: Any, thread_id: str) -> None:
 def test_command_resume_null_and_empty(server: Server, sdk: Any, thread_id: str) -> None:
     sdk.runs.wait(thread_id, "ask", input={"foo": "hi"})
     url = f"{server.url}/threads/{thread_id}/runs/wait"
-    for command in ({}, {"resumee": 1}):
+    for command in ({}, {"resumee": 1}, {"goto": []}, {"update": {}, "goto": None}, {"goto": ""}):
         answer = httpx.post(url, json={"assistant_id": "ask", "command": command})
         assert answer.status_code == 422
     answer = httpx.post(url, json={"assistant_id": "ask", "command": {"resume": None}}, timeout=30)

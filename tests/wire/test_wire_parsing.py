@@ -131,6 +131,7 @@ def test_durability(fields: dict[str, Any], expected: Durability) -> None:
     [
         ({"resume": None}, {"resume": None}),
         ({"resume": 0, "update": None, "goto": None}, {"resume": 0}),
+        ({"resume": 0, "update": {}, "goto": []}, {"resume": 0}),
         ({"update": [["k", 1]], "x": 1}, {"update": [["k", 1]]}),
         ({"goto": ["a", {"node": "b", "input": {}}]}, {"goto": ["a", {"node": "b", "input": {}}]}),
     ],
