@@ -2,32 +2,88 @@
 
 from __future__ import annotations
 
+from typing import Final, cast
+
 import trio
-from hypercorn.typing import ASGISendCallable
+from hypercorn.typing import (
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    HTTPResponseBodyEvent,
+    HTTPResponseStartEvent,
+)
+from quart.utils import encode_headers
 from quart.wrappers import Request, Response
+from quart.wrappers.response import DataBody
 from quart_trio.asgi import TrioASGIHTTPConnection
+from quart_trio.wrappers.request import TrioBody, TrioRequest
+from werkzeug.exceptions import RequestTimeout
 
 from lgtrio.api.bodies import RunBody
+from lgtrio.api.requests import ON_DISCONNECT
 from lgtrio.runs.streams import StreamCut
+
+_MORE: Final[HTTPResponseBodyEvent] = {
+    "type": "http.response.body",
+    "body": b"",
+    "more_body": True,
+}
+_NO_MORE: Final[HTTPResponseBodyEvent] = {**_MORE, "more_body": False}
+
+
+class WholeBody(TrioBody):
+    """A request's body, read to its end before the request is handled."""
+
+    @property
+    def refused(self) -> bool:
+        return self._must_raise is not None
+
+    def too_slow(self) -> None:
+        self._must_raise = RequestTimeout()
+
+    def take(self) -> bytes:
+        """
+        Raises:
+            RequestEntityTooLarge, RequestTimeout: it was not read to its end.
+        """
+        if self._must_raise is not None:
+            raise self._must_raise
+        data = bytes(self._data)
+        self._data.clear()
+        return data
+
+
+class WholeRequest(TrioRequest):
+    body_class = WholeBody
 
 
 class Exchange(TrioASGIHTTPConnection):
-    """What this adds to its base:
+    """What this changes in its base:
 
+    - one task, not three: the body is read first, and a client that goes away cancels a scope;
+    - an answer that is there as a whole leaves as a whole;
     - a response may take as long as it likes (the base cuts at 60 s without a word);
     - a `RunBody` is closed whatever happens, also if the client is gone before its first byte;
     - a body that is cut ends without its final chunk, and Hypercorn then closes the connection.
     """
 
-    async def handle_request(  # type: ignore[override]  # the Trio base has changed it too
-        self, nursery: trio.Nursery, request: Request, send: ASGISendCallable
-    ) -> None:
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        request = self._create_request_from_scope(send)
+        with trio.CancelScope() as scope:
+            self.scope["extensions"][ON_DISCONNECT](scope.cancel)  # type: ignore[operator]
+            if await _read_body(request, receive):
+                await self._answer(request, send)
+
+    async def _answer(self, request: Request, send: ASGISendCallable) -> None:
         response = await self.app.handle_request(request)
-        if isinstance(response, Response) and isinstance(response.response, RunBody):
-            await self._send_run(request, response, response.response, send)
+        body = response.response if isinstance(response, Response) else None
+        if isinstance(body, RunBody):
+            await self._send_run(request, cast("Response", response), body, send)
+        elif isinstance(body, DataBody):
+            await send(_head(cast("Response", response)))
+            data = body.data[body.begin : body.end]
+            await send({"type": "http.response.body", "body": data, "more_body": False})
         else:
             await self._send_response(send, response)
-        nursery.cancel_scope.cancel(reason="answered")
 
     async def _send_run(
         self, request: Request, response: Response, body: RunBody, send: ASGISendCallable
@@ -35,10 +91,40 @@ class Exchange(TrioASGIHTTPConnection):
         if request.method == "HEAD":
             body.source.close()
             response.set_data(b"")
-        try:
             await self._send_response(send, response)
+            return
+        try:
+            await send(_head(response))
+            await send(_MORE)  # the head leaves before the first chunk is there
+            async with body:
+                async for chunk in body:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await send(_NO_MORE)
         except StreamCut:
             return
         finally:
-            if request.method != "HEAD":
-                body.close()
+            body.close()
+
+
+async def _read_body(request: Request, receive: ASGIReceiveCallable) -> bool:
+    """Read the request's body, as far as it is wanted; False if the client went away."""
+    body = cast("WholeBody", request.body)
+    with trio.move_on_after(request.body_timeout or 0) as patience:
+        more = True
+        while more and not body.refused:
+            message = await receive()
+            if message["type"] != "http.request":
+                return False
+            body.append(message.get("body", b""))
+            more = message.get("more_body", False)
+    if patience.cancelled_caught:
+        body.too_slow()
+    return True
+
+
+def _head(response: Response) -> HTTPResponseStartEvent:
+    return {
+        "type": "http.response.start",
+        "status": response.status_code,
+        "headers": encode_headers(response.headers),
+    }
