@@ -51,8 +51,9 @@ def proves_each(methods: Iterable[str], *parameters: str) -> Callable[[Body], Bo
 
     def decorate(body: Body) -> Body:
         for method in methods:
-            short = method.partition(".")[2]
-            _claim(f"{_name(body)}[{short}]", partial(body, method=method), method, parameters)
+            name = f"{_name(body)}[{method}]"
+            assert name not in PROOFS, f"{name} is proven twice"
+            _claim(name, partial(body, method=method), method, parameters)
         return body
 
     return decorate
@@ -66,7 +67,7 @@ def _claim(
     name: str, body: Body, method: str, parameters: Iterable[str], *, alone: bool = False
 ) -> None:
     proof = PROOFS.setdefault(name, Proof(name, body))
-    assert proof.body is body or isinstance(body, partial), f"two proofs are called {name}"
+    assert proof.body is body, f"two proofs are called {name}"
     proof.claims += tuple((method, parameter) for parameter in parameters)
     proof.alone = proof.alone or alone
 

@@ -58,10 +58,9 @@ class Recorded:
         method = f"{self._name}.{name}"
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            bound = signed.bind(self, *args, **kwargs)
-            del bound.arguments["self"]
+            bound = signed.bind(*args, **kwargs)
             self._calls.note(method, bound.arguments, defaults)
             self._calls.lose(method, bound.arguments, required)
-            return value(**bound.arguments)
+            return value(*bound.args, **bound.kwargs)
 
         return call

@@ -74,7 +74,7 @@ def carry_out(
     """
     Args:
         wanted: names of proofs.
-        folder: for files that the server and the proofs see.
+        folder: for what the processes share.
     """
     losses = [[name, "async", claim] for name in sorted(wanted) for claim in PROOFS[name].claims]
     orders = [
@@ -91,7 +91,7 @@ def carry_out(
 
 
 def _order(url: str, folder: Path, patience: float, tasks: list[Any]) -> dict[str, Any]:
-    return {"url": url, "folder": str(folder), "patience": patience, "tasks": tasks}
+    return {"url": url, "lock": str(folder / "lock"), "patience": patience, "tasks": tasks}
 
 
 def _plain(wanted: set[str], surface: Surface) -> list[Any]:

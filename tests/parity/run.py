@@ -32,7 +32,7 @@ KINDS = ("async", "sync")
 class Runner:
     """
     Args:
-        order: `url` of the server; `folder` for files that both sides see; `patience` in seconds;
+        order: `url` of the server; `lock`, a file that all runners use; `patience` in seconds;
             `tasks`, a list of [name of a proof, kind of client, claim that is lost or null].
     """
 
@@ -74,16 +74,27 @@ class Runner:
 
     def _try(self, proof: Proof, client: Client, calls: Calls) -> str | None:
         """What is wrong, if anything is."""
-        folder = Path(self._order["folder"])
-        with shared(folder / "lock", alone=proof.alone):
-            world = World(client, self._hooks, folder, self._order["patience"], calls)
+        order = self._order
+        with shared(Path(order["lock"]), alone=proof.alone):
+            world = World(client, self._hooks, order["url"], order["patience"], calls)
             try:
-                with world.cleanup:
+                try:
                     proof.body(world)
+                finally:
+                    world.end()
             except Exception as error:  # whatever it is, it is this proof's, and is reported
-                shown = traceback.TracebackException.from_exception(error, capture_locals=True)
-                return "".join(shown.format())
+                return _told(error)
         return None
+
+
+def _told(error: Exception) -> str:
+    """The traceback, and what the proof knew: nobody explains its asserts here as pytest would."""
+    lines = traceback.format_exception(error)
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_globals.get("__name__", "").startswith("parity.proofs."):
+            known = {name: each for name, each in frame.f_locals.items() if name != "world"}
+            lines.append(f"{frame.f_code.co_name}: {known!r}\n")
+    return "".join(lines)
 
 
 @contextmanager

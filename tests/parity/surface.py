@@ -20,8 +20,8 @@ _NO_API = {"http"}
 
 
 def signature(part: Any, method: str) -> inspect.Signature:
-    """Of a method of an object, with `self`."""
-    return inspect.signature(getattr(type(part), method))
+    """Of a method of an object, as it is called."""
+    return inspect.signature(getattr(part, method))
 
 
 def surface() -> Surface:
@@ -35,7 +35,6 @@ def surface() -> Surface:
                 if not method.startswith("_"):
                     given = signature(part, method).parameters.values()
                     parameters = {each.name: each.default is each.empty for each in given}
-                    del parameters["self"]
                     found.setdefault(f"{part_name}.{method}", {})[kind] = parameters
     return found
 

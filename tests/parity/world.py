@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -14,11 +14,13 @@ from parity.proving import method_of
 from parity.recording import Calls, Recorded
 from support.receiver import Received, Receiver
 from support.sdk import native
-from support.waiting import eventually, lines_of
+from support.waiting import eventually
 
 T = TypeVar("T")
 
 EVERY_SECOND = "* * * * * *"
+FOR_EVER = {"count": 10_000, "every": 0.05}
+"""Input of a run of the graph `ticker`."""
 YEARLY = "0 0 1 1 *"
 """Does not fire while a proof lasts."""
 
@@ -68,7 +70,8 @@ class Client:
 class World:
     client: Client
     hooks: Receiver
-    folder: Path
+    url: str
+    """Of the server."""
     patience: float
     """Seconds that something that is to happen may take."""
     calls: Calls = field(default_factory=Calls)
@@ -76,6 +79,7 @@ class World:
     """A word that nothing else on the server has."""
     sdk: Any = None
     cleanup: ExitStack = field(default_factory=ExitStack)
+    beside: list[threading.Thread] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.client.answers.clear()
@@ -88,21 +92,34 @@ class World:
         return eventually(check, seconds=self.patience)
 
     def meanwhile(self, act: Callable[[], Any]) -> threading.Thread:
-        """Do something beside the proof, whatever becomes of it; it is waited for at the end."""
+        """Do something beside the proof, whatever becomes of it."""
 
         def run() -> None:
-            try:
+            with suppress(Exception):
                 act()
-            except Exception as error:
-                self.failures.append(error)
 
-        thread = threading.Thread(target=run)
+        thread = threading.Thread(target=run, daemon=True)
         thread.start()
-        self.cleanup.callback(thread.join)
+        self.beside.append(thread)
         return thread
 
-    failures: list[Exception] = field(default_factory=list)
-    """Of what was done beside the proof."""
+    def end(self) -> None:
+        """Clean up, and let go on what was waiting for that."""
+        self.cleanup.close()
+        for thread in self.beside:
+            thread.join(self.patience)
+
+    # -- the wire ------------------------------------------------------------------------
+
+    def answered(self, path: str) -> bool:
+        """Whether the head of an answer has come."""
+        return any(each.request.url.path == path for each in self.client.answers)
+
+    def hang_up(self, path: str) -> None:
+        """Break the connection of the last request to a path, while its answer is coming."""
+        [*_, answer] = [each for each in self.client.answers if each.request.url.path == path]
+        connection = answer.extensions["network_stream"].get_extra_info("socket")
+        connection.shutdown(socket.SHUT_RDWR)
 
     # -- making what proofs need ---------------------------------------------------------
 
@@ -120,14 +137,16 @@ class World:
         """The id of a new assistant."""
         return str(self.sdk.assistants.create(graph, **fields)["assistant_id"])
 
-    def busy(self, thread_id: str | None = None, seconds: float = 60) -> Any:
-        """A run that is executing; cancelled at the end if it takes so long."""
-        thread_id = thread_id or self.thread()
-        given = {"count": int(seconds * 20), "every": 0.05}
-        run = self.sdk.runs.create(thread_id, "ticker", input=given)
-        self.cleanup.callback(self.quietly, self.sdk.runs.cancel, thread_id, run["run_id"])
+    def busy(self) -> Any:
+        """A run that is executing, for as long as it is not cancelled."""
+        run = self.sdk.runs.create(self.thread(), "ticker", input=FOR_EVER)
+        self.cancelled_at_the_end(run)
         self.reaches(run, "running")
         return run
+
+    def cancelled_at_the_end(self, run: Any) -> None:
+        cancel = self.sdk.runs.cancel
+        self.cleanup.callback(self.quietly, cancel, run["thread_id"], run["run_id"])
 
     def reaches(self, run: Any, status: str) -> None:
         get = self.sdk.runs.get
@@ -146,9 +165,7 @@ class World:
 
     def told(self, path: str) -> Received:
         """The first webhook that came to a path."""
-        return self.eventually(lambda: [each for each in self.hooks.received if each.path == path])[
-            0
-        ]
+        return self.eventually(lambda: self.hooks.at(path))[0]
 
     def status(self, run: Any) -> str:
         return str(self.sdk.runs.get(run["thread_id"], run["run_id"])["status"])
@@ -161,10 +178,3 @@ class World:
     def steps(self, thread_id: str) -> list[int]:
         """The numbers of the steps in a thread's history, latest first."""
         return [each["metadata"]["step"] for each in self.sdk.threads.get_history(thread_id)]
-
-    def ledger(self) -> Path:
-        """A file that graphs write down in what they did."""
-        return self.folder / self.mark
-
-    def written(self) -> list[str]:
-        return lines_of(self.ledger())

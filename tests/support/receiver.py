@@ -35,6 +35,9 @@ class Receiver:
     def url(self, path: str = "/hook", host: str = "localhost") -> str:
         return f"http://{host}:{self.port}{path}"
 
+    def at(self, path: str) -> list[Received]:
+        return [each for each in self.received if each.path == path]
+
     def of_run(self, run_id: str) -> list[Received]:
         return [each for each in self.received if each.body["run_id"] == run_id]
 

@@ -1,5 +1,5 @@
-"""The proofs, a module for each client and for what all methods share."""
+"""The proofs, a module for each client or part of it, and one for what all methods share."""
 
-from parity.proofs import assistants, extras
+from parity.proofs import assistants, crons, extras, new_runs, runs, states, store, threads
 
-__all__ = ["assistants", "extras"]
+__all__ = ["assistants", "crons", "extras", "new_runs", "runs", "states", "store", "threads"]
