@@ -87,6 +87,9 @@ $(STAMPS)/build: constraints.txt | $(STAMPS)/venv
 $(STAMPS)/serve: pyproject.toml constraints.txt $(STAMPS)/build
 	@echo "Installing lgtrio into $(VENV) (once) …" >&2
 	@$(BIN)/python $(PINNED) --no-build-isolation --editable .
+	@# pip compiles what it copies, not what it links: without this the first start takes longer,
+	@# and with PYTHONDONTWRITEBYTECODE every start.
+	@$(BIN)/python -m compileall -q lgtrio
 	@touch $@
 
 $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/bench: $(STAMPS)/%: $(STAMPS)/serve
