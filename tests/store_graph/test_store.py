@@ -202,7 +202,16 @@ def test_orderings_mean_what_the_published_store_means(
 
 # -- namespaces ---------------------------------------------------------------------------
 
-PATHS = [("a",), ("a", "b"), ("a", "b", "c"), ("a%", "b"), ("a-",), ("z", "b", "d", "c")]
+PATHS = [
+    ("a",),
+    ("a", "b"),
+    ("a", "b", "c"),
+    ("a%", "b"),
+    ("a-",),
+    ("a-", "c"),
+    ("z", "b", "d", "c"),
+    ("\U0010ffff", "c"),
+]
 
 
 @pytest.mark.parametrize(

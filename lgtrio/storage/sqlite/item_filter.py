@@ -59,6 +59,22 @@ def has_operators(wanted: Mapping[str, Any]) -> bool:
     return any(key.startswith("$") for key in wanted)
 
 
+def number_range(wanted: Mapping[str, Any]) -> tuple[float, float] | None:
+    """The lowest and highest number that a checked object of operators lets through, both
+    included; None if it orders nothing.
+    """
+    lowest, highest = -math.inf, math.inf
+    bounds = [(name, float(operand)) for name, operand in wanted.items() if name in _ORDERINGS]
+    for name, bound in bounds:
+        if math.isnan(bound):  # nothing is more or less than it
+            return math.inf, -math.inf
+        if name.startswith("$g"):
+            lowest = max(lowest, bound)
+        else:
+            highest = min(highest, bound)
+    return (lowest, highest) if bounds else None
+
+
 def _fits(value: Any, wanted: Any) -> bool:
     if isinstance(wanted, Mapping):
         if has_operators(wanted):

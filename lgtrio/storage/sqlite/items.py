@@ -7,14 +7,14 @@ below a namespace are two ranges of an index.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 from attrs import field, frozen
 
 from lgtrio.storage.interface import Json
-from lgtrio.storage.sqlite.item_filter import has_operators
+from lgtrio.storage.sqlite.item_filter import has_operators, number_range
 from lgtrio.storage.sqlite.metadata_index import MetadataIndex
 from lgtrio.storage.sqlite.searching import Part, Search, Sql
 from lgtrio.storage.sqlite.vectors import Vector, load_vectors, replace_vectors, score_of
@@ -31,6 +31,23 @@ _COLUMNS: Final = (
 )
 _ALIVE: Final = "(+expires_at IS NULL OR +expires_at > ?)"
 _MINUTE: Final = 60.0
+
+_BEHIND_TEXT: Final = b""
+"""Every text is less than any bytes, for SQLite."""
+_NAMESPACES: Final = f"""
+    WITH RECURSIVE names(namespace) AS (
+        VALUES (?1)
+        UNION ALL
+        SELECT (
+            SELECT min(store_items.namespace) FROM store_items
+            WHERE store_items.namespace > max(names.namespace, ?2)
+                AND store_items.namespace < ?3
+        ) FROM names WHERE names.namespace IS NOT NULL
+    )
+    SELECT namespace FROM names WHERE EXISTS (
+        SELECT 1 FROM store_items WHERE store_items.namespace = names.namespace AND {_ALIVE})
+"""
+"""From each namespace to the next by one look-up, past all its items."""
 
 
 @frozen
@@ -158,11 +175,8 @@ def search_items(
 
 def namespaces(connection: sqlite3.Connection, prefix: Path, *, now: str) -> set[Path]:
     """Every namespace in and below `prefix` that has items."""
-    below = _below(prefix)
-    rows = connection.execute(
-        f"SELECT DISTINCT namespace FROM store_items WHERE {below.text} AND {_ALIVE}",
-        (*below.parameters, now),
-    )
+    own, *below = _range(prefix) if prefix else ("", "", _BEHIND_TEXT)
+    rows = connection.execute(_NAMESPACES, (own, *below, now))
     return {_split(namespace) for (namespace,) in rows}
 
 
@@ -181,8 +195,15 @@ def _parts(search: ItemSearch, now: str) -> list[Part]:
         parts.append(_in_namespace(search.prefix))
     if search.wanted:
         check = Sql("item_matches(store_items.value, ?)", (orjson.dumps(search.wanted).decode(),))
-        parts.append(Part(check, ITEM_VALUES.part(_equalities(search.wanted)).finds))
+        equal = ITEM_VALUES.part(_equalities(search.wanted)).finds
+        parts.append(Part(check, [*equal, *_in_ranges(search.wanted)]))
     return parts
+
+
+def _in_ranges(wanted: Mapping[str, Any]) -> Iterator[Sql]:
+    for key, value in wanted.items():
+        if isinstance(value, Mapping) and (numbers := number_range(value)) is not None:
+            yield from ITEM_VALUES.between(key, *numbers)
 
 
 def _in_namespace(prefix: Path) -> Part:

@@ -13,8 +13,9 @@ The index names candidates: sometimes a few too many, never one too few. `contai
 
 from __future__ import annotations
 
+import math
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -100,6 +101,23 @@ class MetadataIndex:
         pairs = [(key, _indexed(value)) for key, value in wanted.items() if _in_index(key, value)]
         find = f"SELECT owner FROM {self.name} WHERE key = ? AND value = ?"
         return Part(check, [Sql(find, pair) for pair in pairs])
+
+    def between(self, key: str, lowest: float, highest: float) -> Sequence[Sql]:
+        """What finds all rows with a number in this range under a key, and others: fractions,
+        numbers beyond `_LARGEST` and texts are not told apart.
+        """
+        if not _in_index(key, None):
+            return []
+        of_key = f"SELECT owner FROM {self.name} WHERE key = ? AND value"
+        # Texts and bytes sort behind all numbers, from the empty text on. DISTINCT: two keys that
+        # are one for SQLite may stand there with two values.
+        find = f"SELECT DISTINCT owner FROM ({of_key} BETWEEN ? AND ? UNION ALL {of_key} >= '')"
+        low, high = _bound(lowest, math.floor), _bound(highest, math.ceil)
+        return [Sql(find, (key, low, high, key))]
+
+
+def _bound(number: float, to_whole: Callable[[float], int]) -> int:
+    return to_whole(min(max(number, -_LARGEST), _LARGEST))
 
 
 def _in_index(key: str, value: object) -> bool:
