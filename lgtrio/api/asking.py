@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final, TypeVar, cast
 from urllib.parse import urlencode
 
-from quart import g, request
+from quart import request
 
-from lgtrio.api.connections import WholeBody
+from lgtrio.api.connections import WholeBody, WholeRequest
 from lgtrio.wire.converter import parse
-from lgtrio.wire.ids import parse_uuid, random_id
+from lgtrio.wire.ids import parse_uuid
 from lgtrio.wire.query import Query
 
 T = TypeVar("T")
@@ -67,9 +67,7 @@ def run_of(text: str) -> str:
 def request_id() -> str:
     """The client's own name for this request, else one of ours; runs, journal and answer carry
     it."""
-    if "request_id" not in g:
-        g.request_id = request.headers.get("X-Request-ID") or random_id()
-    return str(g.request_id)
+    return cast("WholeRequest", request).own_id
 
 
 def last_event_id() -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Final, cast
 
 import trio
@@ -21,6 +22,7 @@ from werkzeug.exceptions import RequestTimeout
 from lgtrio.api.bodies import RunBody
 from lgtrio.api.requests import ON_DISCONNECT
 from lgtrio.runs.streams import StreamCut
+from lgtrio.wire.ids import random_id
 
 _MORE: Final[HTTPResponseBodyEvent] = {
     "type": "http.response.body",
@@ -54,6 +56,11 @@ class WholeBody(TrioBody):
 
 class WholeRequest(TrioRequest):
     body_class = WholeBody
+
+    @cached_property
+    def own_id(self) -> str:
+        """The client's own name for this request, else one of ours."""
+        return self.headers.get("X-Request-ID") or random_id()
 
 
 class Exchange(TrioASGIHTTPConnection):
