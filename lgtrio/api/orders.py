@@ -133,5 +133,5 @@ class Orders:
 
 
 def _order(plan: RunPlan, *, may_create: bool) -> RunOrder:
-    thread = NewThread(plan.thread_id, plan.identity_json()) if may_create else None
+    thread = NewThread(plan.thread_id, plan.thread_metadata_json()) if may_create else None
     return RunOrder(plan.new_run(), thread)

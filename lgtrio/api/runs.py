@@ -11,6 +11,7 @@ from lgtrio.api.orders import Orders
 from lgtrio.api.services import Services
 from lgtrio.api.threads import existing_thread
 from lgtrio.errors import NotFound
+from lgtrio.runs.stopping import CANCEL_MANY
 from lgtrio.storage.interface import RunRecord, Storage
 from lgtrio.wire.cancels import CancelMany
 from lgtrio.wire.enums import CancelAction
@@ -100,5 +101,7 @@ class RunRoutes:
                 body.run_status(), action=action, wait=wait, actor=actor
             )
         else:
-            await supervisor.stopper.cancel(*named, action=action, wait=wait, actor=actor)
+            await supervisor.stopper.cancel(
+                *named, action=action, wait=wait, actor=actor, request=CANCEL_MANY
+            )
         return empty(204)

@@ -177,7 +177,7 @@ class Execution:
         config = run_config(self.run, kwargs, unknown_context(schema, kwargs))
         runtime = execution_runtime(store=store, context=kwargs.context)
         async with self.loaded.open(config, runtime) as graph:
-            self._graph = self.persistence.give_to(graph)
+            self._graph = self.persistence.give_to(graph, name=self.loaded.graph_id)
             context = run_context(graph.context_schema, kwargs)
             given = await starting_input(self.run, kwargs, self._graph, config, self.persistence)
             self.tap.attach(config, store)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 from langgraph.pregel import Pregel
@@ -19,6 +19,8 @@ from lgtrio.storage.sqlite.engine import Engine
 from lgtrio.wire.enums import Durability
 
 Graph = Pregel[Any, Any, Any, Any]
+_UNNAMED: Final[str] = Pregel.name
+"""What LangGraph calls a graph that was compiled without a name."""
 
 
 @frozen
@@ -29,9 +31,15 @@ class Persistence:
     saver: RunSaver
     store: RunStore
 
-    def give_to(self, graph: Graph) -> Graph:
-        """The graph with this saver and store; shallow, since nothing else of it is changed."""
+    def give_to(self, graph: Graph, *, name: str | None = None) -> Graph:
+        """The graph with this saver and store; shallow, since nothing else of it is changed.
+
+        Args:
+            name: for a graph whose author has given it none; it stands in events and traces.
+        """
         own = copy.copy(graph)
+        if name is not None and own.name == _UNNAMED:
+            own.name = name
         if own.checkpointer is not False:  # the author wants no checkpoints at all
             own.checkpointer = self.saver
         own.store = self.store

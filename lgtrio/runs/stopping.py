@@ -30,6 +30,9 @@ NO_MATCHING: Final = (
     "No matching runs to cancel. Please verify the thread ID and run IDs are correct, and the"
     " runs haven't been deleted or completed."
 )
+_CANCEL_ONE: Final = "POST /threads/{thread_id}/runs/{run_id}/cancel"
+CANCEL_MANY: Final = "POST /runs/cancel"
+"""Requests as the error of a cancelled run's thread names them; clients know these words."""
 _STOP_KINDS: Final = {
     CancelAction.INTERRUPT: StopKind.INTERRUPT,
     CancelAction.ROLLBACK: StopKind.ROLLBACK,
@@ -63,8 +66,12 @@ class Stopper:
         action: CancelAction,
         wait: bool,
         actor: str | None = None,
+        request: str = _CANCEL_ONE,
     ) -> int:
         """Cancel runs of one thread.
+
+        Args:
+            request: what asked for it, as the thread's error says.
 
         Returns:
             How many were active and are being cancelled; with `wait` they have ended.
@@ -73,7 +80,7 @@ class Stopper:
             NotFound: none of the runs exists on the thread, or all have ended.
         """
         found = [run for run in await self._stored(run_ids) if run.thread_id == thread_id]
-        return await self._cancel(found, action, wait=wait, actor=actor)
+        return await self._cancel(found, action, request, wait=wait, actor=actor)
 
     async def cancel_all(
         self, status: RunStatus | None, *, action: CancelAction, wait: bool, actor: str | None
@@ -83,18 +90,24 @@ class Stopper:
         Returns, raises: as `cancel`.
         """
         found = await self._stored(await self.storage.active_runs(status))
-        return await self._cancel(found, action, wait=wait, actor=actor)
+        return await self._cancel(found, action, CANCEL_MANY, wait=wait, actor=actor)
 
     async def _stored(self, run_ids: Sequence[str]) -> Sequence[RunRecord]:
         runs = [await self.storage.get_run(run_id) for run_id in run_ids]
         return [run for run in runs if run is not None]
 
     async def _cancel(
-        self, runs: Sequence[RunRecord], action: CancelAction, *, wait: bool, actor: str | None
+        self,
+        runs: Sequence[RunRecord],
+        action: CancelAction,
+        request: str,
+        *,
+        wait: bool,
+        actor: str | None,
     ) -> int:
         if not runs:
             raise NotFound(NO_RUNS)
-        message = f"{action} requested via POST /threads/{{thread_id}}/runs/{{run_id}}/cancel"
+        message = f"{action} requested via {request}"
         stop = Stop(_STOP_KINDS[action], Cause.CLIENT, actor, message)
         # Those that wait go first, or one could start when the one before it has ended.
         in_order = sorted(runs, key=lambda run: run.status is not RunStatus.PENDING)
@@ -110,7 +123,7 @@ class Stopper:
 
     def displace(self, run_id: str, displacement: Displacement, *, by: str) -> None:
         """A newer run of the thread takes this one's place."""
-        message = f"displaced by run {by} (multitask_strategy={displacement})"
+        message = f"superseded by run {by} (multitask_strategy={displacement})"
         stop = Stop(_DISPLACED[displacement], Cause.DISPLACED, by, message)
         if handle := self.handles.get(run_id):
             handle.request_stop(stop)

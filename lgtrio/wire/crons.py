@@ -203,6 +203,11 @@ def _payload(cron_id: str, payload: Json) -> bytes:
 # -- answers -------------------------------------------------------------------------------------
 
 
+def _shown(at: str | None) -> str | None:
+    """A time of a schedule, which is one of whole seconds; stored, all times have one layout."""
+    return None if at is None else at.replace(".000000", "")
+
+
 def _columns(cron: CronRecord) -> dict[str, Any]:
     """Name to value, ready to be written as JSON."""
     return {
@@ -214,7 +219,7 @@ def _columns(cron: CronRecord) -> dict[str, Any]:
         "schedule": cron.schedule,
         "timezone": cron.timezone,
         "payload": Fragment(cron.payload),
-        "next_run_date": cron.next_run_date,
+        "next_run_date": _shown(cron.next_run_date),
         "metadata": Fragment(cron.metadata),
         "on_run_completed": cron.on_run_completed,
         "enabled": cron.enabled,

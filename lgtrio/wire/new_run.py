@@ -47,14 +47,16 @@ class RunPlan:
     """Of the cron that this is a run of."""
 
     def identity(self) -> dict[str, str]:
-        """What the metadata of the run, and of a thread made for it, always has."""
+        """What the metadata of the run always has."""
         return {
             "graph_id": self.assistant.graph_id,
             "assistant_id": self.assistant.assistant_id,
         }
 
-    def identity_json(self) -> Json:
-        return encode(self.identity())
+    def thread_metadata_json(self) -> Json:
+        """The metadata of a thread that is made for the run: what the request gave to the run."""
+        config: dict[str, Any] = self.body.config.get("metadata") or {}
+        return encode({**config, **self.body.metadata, **self.identity()})
 
     def new_run(self) -> NewRun:
         """

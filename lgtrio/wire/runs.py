@@ -40,7 +40,7 @@ Nodes = NewType("Nodes", list[str])
 Config = NewType("Config", dict[str, Any])
 """A run's config: its known keys are checked, unknown ones are kept."""
 Delay = NewType("Delay", float)
-"""Seconds from now; 0 or more."""
+"""Seconds from now; 0 or more. A whole number stays one, as the run shows it."""
 Url = NewType("Url", str)
 """Not empty; the server's settings say which ones are allowed."""
 
@@ -153,12 +153,12 @@ def _take_nodes(value: Any, _type: Any) -> Any:
     return value
 
 
-def _take_delay(value: Any, _type: Any) -> float:
+def _take_delay(value: Any, _type: Any) -> int | float:
     if type(value) not in (int, float):
         raise WrongValue("a number", value)
     if not 0 <= value <= MAX_DELAY:
         raise WrongValue("0 or more seconds, at most ten years", value)
-    return float(value)
+    return value
 
 
 def _take_url(value: Any, _type: Any) -> str:

@@ -65,6 +65,8 @@ async def test_named_runs_and_no_others(api: Live) -> None:
     named = {"thread_id": thread_id, "run_ids": [running, pending]}
     assert await cancel(api, named, wait=True) == (204, "")
     assert [await api.status(run) for run in (running, pending)] == ["interrupted"] * 2
+    thread = (await api.http.get(f"/threads/{thread_id}")).json()
+    assert thread["error"]["message"] == "interrupt requested via POST /runs/cancel"
     assert await api.status(other_running) == "running"
     assert api.executor.order().count(pending) == 0, "it did not start when the first had ended"
     foreign = {"thread_id": other, "run_ids": [running]}

@@ -124,11 +124,13 @@ async def test_who_and_where(api: Live) -> None:
 
 async def test_if_not_exists(api: Live) -> None:
     own = str(uuid4())
-    body = run_body([["emit", 1]], if_not_exists="create")
+    given = {"config": {"metadata": {"a": 1, "b": 1}}, "metadata": {"b": 2, "graph_id": "x"}}
+    body = run_body([["emit", 1]], if_not_exists="create", **given)
     answer = await api.http.post(f"/threads/{own}/runs", json=body)
     await api.ended(answer.json()["run_id"])
     thread = (await api.http.get(f"/threads/{own}")).json()
-    assert thread["metadata"] == {"graph_id": "scripted", "assistant_id": SCRIPTED}
+    identity = {"graph_id": "scripted", "assistant_id": SCRIPTED}
+    assert thread["metadata"] == {"a": 1, "b": 2, **identity}, "what was said of the run"
 
 
 @pytest.mark.parametrize(
@@ -201,6 +203,8 @@ async def test_strategies(api: Live) -> None:
 async def test_after_seconds_waits_as_pending(api: Live) -> None:
     thread_id = await api.thread()
     run = await api.background(thread_id, ["emit", 1], after_seconds=3600)
+    shown = run["kwargs"]["config"]["configurable"]["__after_seconds__"]
+    assert (shown, type(shown)) == (3600, int), "as it was sent"
     assert await api.status(run["run_id"]) == "pending"
     assert (await api.http.get(f"/threads/{thread_id}")).json()["status"] == "busy"
     stored = await api.storage.get_run(run["run_id"])

@@ -83,7 +83,7 @@ def test_every_field_of_a_stateless_cron(sdk: Any, http: httpx.Client, made: lis
     assert cron["enabled"] is False
     assert cron["metadata"] == {"m": 1}
     assert cron["on_run_completed"] == "keep"
-    assert cron["next_run_date"][10:] in {"T14:00:00.000000+00:00", "T13:00:00.000000+00:00"}
+    assert cron["next_run_date"][10:] in {"T14:00:00+00:00", "T13:00:00+00:00"}
     configurable = {"a": 1, "cron_id": cron["cron_id"]}
     assert cron["payload"] == {
         **fields,
@@ -103,7 +103,7 @@ def test_a_cron_of_a_thread(sdk: Any, thread_id: str) -> None:
     assert cron["thread_id"] == thread_id
     assert cron["on_run_completed"] is None
     assert cron["timezone"] is None
-    assert cron["next_run_date"].endswith("T00:00:00.000000+00:00")
+    assert cron["next_run_date"].endswith("T00:00:00+00:00")
     assert cron["payload"]["context"] == {"a": 1}
     assert cron["payload"]["checkpoint_during"] is False
 

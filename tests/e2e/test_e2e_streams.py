@@ -159,7 +159,7 @@ def test_events(sdk: Any, thread_id: str) -> None:
     }
     run_id = parts[0].data["run_id"]
     roots = [each for each in found if each["run_id"] == run_id]
-    assert roots[0]["event"] == "on_chain_start"
+    assert (roots[0]["event"], roots[0]["name"]) == ("on_chain_start", "chat")
     assert roots[-1]["event"] == "on_chain_end"
     tokens = [each for each in found if each["event"] == "on_chat_model_stream"]
     text = "".join(each["data"]["chunk"]["content"] for each in tokens)
