@@ -15,7 +15,7 @@ PINNED := $(PIP_INSTALL) --constraint constraints.txt
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test lint lifecycle storm fuzz streams soak bench semantics clean
+.PHONY: help serve test lint lifecycle storm fuzz streams soak bench semantics parity clean
 
 help:
 	@echo "make serve   start the server with the demo graphs on http://127.0.0.1:2024"
@@ -28,6 +28,7 @@ help:
 	@echo "make streams   clients of many streams that are cut off again and again"
 	@echo "make bench   lgtrio beside in-process calls and other servers, as a report"
 	@echo "make semantics   what this server and 'langgraph dev' do with runs, side by side"
+	@echo "make parity   the same requests to this server and to 'langgraph dev'; writes docs/parity.md"
 	@echo "make clean   remove the environments and caches"
 	@echo 'Any target takes ARGS, as in: make serve ARGS="--port 0"'
 
@@ -62,6 +63,9 @@ soak: $(STAMPS)/bench
 
 semantics: $(STAMPS)/bench
 	@exec $(BIN)/python -m bench.semantics --peer lgtrio --peer langgraph-dev $(ARGS)
+
+parity: $(STAMPS)/bench
+	@exec $(BIN)/python -m bench.parity --write $(ARGS)
 
 streams: $(STAMPS)/test
 	@exec $(BIN)/python -m pytest -s tests/streams --cut-clients 100 --cuts 5 $(ARGS)
