@@ -225,7 +225,7 @@ _THREADS: Final = [
         quirk=7,
     ),
     _said("`ids` count, too", "threads: search and count / count of ids: body", quirk=7),
-    _said("No such thread", "threads: copy / unknown: status", quirk=8),
+    _said("Not copied: no such thread", "threads: copy / unknown: status", quirk=8),
     _said(
         "A copy has values, status, config and interrupts of its source",
         "threads: copy / made: body.*",
@@ -321,7 +321,11 @@ _STREAMS: Final = [
         "thread streams: runs / repeated: stream.*",
         quirk=28,
     ),
-    _said("No such thread", "thread streams: refusals / unknown thread: status", quirk=29),
+    _said(
+        "Not followed: no such thread",
+        "thread streams: refusals / unknown thread: status",
+        quirk=29,
+    ),
 ]
 
 _LANES: Final = [
