@@ -74,8 +74,8 @@ def installed() -> Path:
         print(f"Installing langgraph-cli[inmem] into {folder} (once) …", file=sys.stderr)
         venv.create(folder, with_pip=True, clear=True)
         install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-        same = f"langgraph=={version('langgraph')}"
-        subprocess.run([*install, "langgraph-cli[inmem]", same], check=True)
+        same = [f"{name}=={version(name)}" for name in ("langgraph", "langchain-core")]
+        subprocess.run([*install, "langgraph-cli[inmem]", *same], check=True)
     return executable
 
 

@@ -7,5 +7,5 @@ none. `--write` writes the page of the documentation (`lgtrio/docs/parity.md`).
 
 from pathlib import Path
 
-PROJECT = Path(__file__).parent
-"""Folder of the `langgraph.json` that both servers have to serve."""
+CONFIG = Path(__file__).parent / "project" / "langgraph.json"
+"""What both servers have to serve."""

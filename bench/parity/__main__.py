@@ -11,15 +11,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench.parity import PROJECT
+from bench.langgraph_dev import langgraph_dev
+from bench.parity import CONFIG
 from bench.parity.compare import Difference, shown, sorted_out
 from bench.parity.explanations import EXPLANATIONS
 from bench.parity.family import Scenario
 from bench.parity.play import Played, play_all
 from bench.parity.report import as_markdown, versions_of
 from bench.parity.scenarios import all_scenarios
-from bench.peers import langgraph_dev, lgtrio
+from bench.servers import lgtrio_server
 
+_JOBS = 10
+"""Runs of the reference server at once; it has one place unless told otherwise."""
 PAGE = Path(__file__).parents[2] / "lgtrio" / "docs" / "parity.md"
 
 
@@ -32,8 +35,9 @@ def main() -> None:
         return
     console = Console(stderr=True, highlight=False)
     with ExitStack() as stack:
-        reference = args.reference or stack.enter_context(langgraph_dev(PROJECT, args.langgraph))
-        ours = args.lgtrio or stack.enter_context(lgtrio(PROJECT))
+        dev = langgraph_dev(CONFIG, args.langgraph, jobs=_JOBS)
+        reference = args.reference or stack.enter_context(dev).url
+        ours = args.lgtrio or stack.enter_context(lgtrio_server(None, CONFIG)).url
         versions = versions_of(reference, ours)
         played = _play(scenarios, reference, ours, args.jobs, console)
     differences = [difference for each in played for difference in each.differences]

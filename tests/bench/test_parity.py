@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.parity import PROJECT
+from bench.parity import CONFIG
 from bench.parity.__main__ import main
 from bench.parity.compare import ABSENT, Difference, Explained, compared, sorted_out
 from bench.parity.exchange import Answer, Exchange, Frame, Recording, SseReader
@@ -203,7 +203,7 @@ def test_titles_are_unique() -> None:
 def compared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """lgtrio with the graphs of the comparison."""
     folder: Path = tmp_path_factory.mktemp("parity")
-    server = start(folder / "parity.db", config=PROJECT / "langgraph.json")
+    server = start(folder / "parity.db", config=CONFIG)
     yield server
     assert server.stop() == 0
 
