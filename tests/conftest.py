@@ -9,7 +9,8 @@ a process of their own.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ pytest.register_assert_rewrite("support")
 
 from support.sdk import open_sdk  # noqa: E402 - its asserts are to be explained too
 from support.server import Log, Server, start  # noqa: E402
+from support.turns import Turns  # noqa: E402
+
+TURNS = pytest.StashKey[Turns]()
+TURNS_FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,9 +50,32 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
     config.addinivalue_line("markers", "deviates(why): asserts a deliberate difference")
+    config.addinivalue_line("markers", "alone: measures time, so no other test runs beside it")
     config.addinivalue_line("markers", "storm: takes as long as --storm-seconds says")
     config.addinivalue_line("markers", "fuzz: takes as long as --fuzz-seconds says")
     config.addinivalue_line("markers", "complains(*patterns): log errors that the test provokes")
+    if folder := getattr(config, "workerinput", {}).get("turns"):
+        config.stash[TURNS] = Turns(Path(folder))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker (`make test` has several) where it agrees with the others."""
+    config = node.config
+    if TURNS_FOLDER not in config.stash:
+        folder = config.stash[TURNS_FOLDER] = tempfile.TemporaryDirectory(prefix="lgtrio-tests-")
+        config.add_cleanup(folder.cleanup)
+    node.workerinput["turns"] = config.stash[TURNS_FOLDER].name
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Outside of the time that a test may take: waiting for a turn is not its fault."""
+    if TURNS not in item.config.stash:
+        return (yield)
+    alone = item.get_closest_marker("alone") is not None
+    with item.config.stash[TURNS].taken(alone=alone):
+        return (yield)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -61,14 +89,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.skip(reason=f"deliberate difference: {mark.args[0]}"))
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if not hasattr(report, "wasxfail"):
+        _fail_if_skipped(report, f"{item.nodeid}: {call.excinfo}")
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _fail_if_skipped(report, collector.nodeid)
+    return report
+
+
+def _fail_if_skipped(report: pytest.TestReport | pytest.CollectReport, what: str) -> None:
     """With CI=true a skipped test is a failed one: what is not run must not look green."""
-    outcome: Any = yield
-    report = outcome.get_result()
-    if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
+    if report.skipped and os.environ.get("CI") == "true":
         report.outcome = "failed"
-        report.longrepr = f"skipped in CI: {item.nodeid}: {call.excinfo}"
+        report.longrepr = f"skipped in CI: {what}"
 
 
 class SharedServer:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
-from uuid import uuid4
 
 import orjson
 import pytest
@@ -15,6 +14,7 @@ from attrs import define, field
 from live import Live, live, raw_post, read_to_end, read_until, run_body
 
 LIFECYCLE = {"stream_modes": "lifecycle"}
+UNKNOWN = "0e5a1d1c-6a2b-4d0c-9a53-3f0f6f4b7d11"
 
 
 @define
@@ -190,7 +190,7 @@ async def test_other_threads_are_not_told(api: Live) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "text"),
     [
-        (f"/threads/{uuid4()}/stream", 404, "not found"),
+        (f"/threads/{UNKNOWN}/stream", 404, "not found"),
         ("/threads/nonsense/stream", 422, "UUID"),
         ("/threads/{}/stream?stream_mode=values", 422, "run_modes"),
     ],

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from typing import Any
 
+from support.locks import locked
 from support.server import REPOSITORY
 
 SCRIPTS = REPOSITORY / "tests" / "js"
@@ -16,8 +17,13 @@ _PINS = ("package.json", "package-lock.json")
 
 def install() -> None:
     """Install what the lock file says, unless that has been done."""
-    if all(_same(name) for name in _PINS) and (ENVIRONMENT / "stamp").exists():
-        return
+    ENVIRONMENT.parent.mkdir(exist_ok=True)
+    with locked(ENVIRONMENT.with_suffix(".lock")):
+        if not (all(_same(name) for name in _PINS) and (ENVIRONMENT / "stamp").exists()):
+            _make_environment()
+
+
+def _make_environment() -> None:
     shutil.rmtree(ENVIRONMENT, ignore_errors=True)
     ENVIRONMENT.mkdir(parents=True)
     for name in _PINS:
