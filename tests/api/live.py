@@ -169,22 +169,23 @@ def raw_post(path: str, body: dict[str, Any]) -> bytes:
 
 async def read_until(stream: trio.SocketStream, text: bytes) -> bytes:
     """Everything up to and with the chunk that has `text`; fails if the stream ends before."""
-    seen = b""
-    while text not in seen:
+    seen, looked = bytearray(), 0
+    while seen.find(text, max(0, looked - len(text))) < 0:
+        looked = len(seen)
         chunk = await stream.receive_some()
-        assert chunk, f"the connection ended after {seen!r}"
+        assert chunk, f"the connection ended after {bytes(seen)!r}"
         seen += chunk
-    return seen
+    return bytes(seen)
 
 
 async def read_to_end(stream: trio.SocketStream) -> bytes:
-    seen = b""
+    seen = bytearray()
     try:
         async for chunk in stream:
             seen += chunk
     except trio.BrokenResourceError:
         pass
-    return seen
+    return bytes(seen)
 
 
 @asynccontextmanager
@@ -192,7 +193,7 @@ async def live(
     *, heartbeat: float = 5.0, max_frames_per_run: int = 10_000, **options: Any
 ) -> AsyncIterator[Live]:
     executor, states = GatedExecutor(), RecordingStates()
-    with trio.fail_after(30):
+    with trio.fail_after(90):
         async with (
             open_sqlite(":memory:", inline=True, max_frames_per_run=max_frames_per_run) as storage,
             open_supervisor(storage, executor, RunOptions(**options)) as supervisor,
@@ -212,7 +213,7 @@ async def live(
                 port = sock.getsockname()[1]
                 async with (
                     open_http(create_app(services), sock) as server,
-                    httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20) as http,
+                    httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as http,
                 ):
                     yield Live(
                         http=http,

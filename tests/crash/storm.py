@@ -150,7 +150,7 @@ class Storm:
         def no_run_is_active() -> bool:
             return ACTIVE.isdisjoint(run_statuses(self.database).values())
 
-        eventually(lambda: not server.alive or no_run_is_active(), seconds=30)
+        eventually(lambda: not server.alive or no_run_is_active(), seconds=60)
         return server.alive
 
     def _die(self, server: Server, kill: Kill) -> None:

@@ -69,7 +69,7 @@ def test_no_more_runs_at_once_than_there_are_places(sdk: Any, tmp_path: Path) ->
 def test_a_run_that_takes_too_long(sdk: Any, thread_id: str) -> None:
     began = time.monotonic()
     result = sdk.runs.wait(thread_id, "steps", input={"seconds": 60, "slow": "b"})
-    assert TIME_LIMIT <= time.monotonic() - began < TIME_LIMIT + 5
+    assert TIME_LIMIT <= time.monotonic() - began < TIME_LIMIT + 30
     assert result["log"] == ["a"], "values so far"
     assert sdk.runs.list(thread_id)[0]["status"] == "timeout"
     thread = sdk.threads.get(thread_id)

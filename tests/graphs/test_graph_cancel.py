@@ -207,7 +207,7 @@ async def test_a_trio_node_that_ends_in_time_is_waited_for(
 async def test_a_blocked_loop_cannot_hold_up_a_cancel(open_odd: Open, gate: Gate, held_input: dict):
     """Neither the fence nor reading what is left needs the loop."""
     async with open_odd(cancel_grace=0.1) as client:
-        with trio.fail_after(10):
+        with trio.fail_after(30):
             sink = await _cancel_when_held(client, "blocked", held_input, gate)
         assert sink.outcome.end is GraphEnd.ABANDONED
         assert not gate.ended.is_set()

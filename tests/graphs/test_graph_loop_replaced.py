@@ -62,7 +62,7 @@ async def blocked(client: Client, gate: Gate) -> AsyncIterator[trio.CancelScope]
 
 async def eventually(condition: Callable[[], Any]) -> None:
     """For what happens in other threads, which tell nobody."""
-    with trio.fail_after(10):
+    with trio.fail_after(30):
         while not condition():  # noqa: ASYNC110
             await trio.sleep(0.01)
 
@@ -78,7 +78,7 @@ async def test_new_runs_find_a_new_loop_and_graphs_made_for_it(open_moving, make
         before = client.side.executor.slots["where"].loop
         async with blocked(client, gate):
             pass
-        with trio.fail_after(10):
+        with trio.fail_after(30):
             await replaced(client)
             outcomes = [await client.run(graph, {}) for graph in ("where", "made")]
         assert all(orjson.loads(each.values)["at_home"] for each in outcomes)
@@ -99,7 +99,7 @@ async def test_the_other_runs_go_on_from_their_last_checkpoint(
             await client.storage.engine.write(lambda _: None)  # the first step is stored
             async with blocked(client, gate):
                 pass
-            with trio.fail_after(10):
+            with trio.fail_after(30):
                 await sink.until(lambda sink: sink.outcome is not None)
         assert sink.outcome.end is GraphEnd.FINISHED
         assert orjson.loads(sink.outcome.values)["log"] == ["first", "attempt 2"]
@@ -118,7 +118,7 @@ async def test_a_run_that_had_not_begun_begins_on_the_new_loop(open_moving, make
             async with blocked(client, gate):
                 nursery.start_soon(partial(client.run, "where", {}, sink=sink))
                 await trio.testing.wait_all_tasks_blocked()
-            with trio.fail_after(10):
+            with trio.fail_after(30):
                 await sink.until(lambda sink: sink.outcome is not None)
         assert orjson.loads(sink.outcome.values)["at_home"]
         before = client.rows()
@@ -203,7 +203,7 @@ async def test_states_of_static_graphs_are_read_beside_a_blocked_loop(
     async with open_moving() as client:
         await client.run("where", {}, thread_id=thread_id)
         async with blocked(client, gate):
-            with trio.fail_after(5):
+            with trio.fail_after(30):
                 state = await client.state("where", thread_id)
                 history = orjson.loads(
                     await client.side.states.get_history(thread_id, "where", limit=10)
@@ -232,7 +232,7 @@ async def test_state_operations_that_wait_for_a_lost_loop_are_told_and_then_work
             nursery.start_soon(try_it)
             await trio.testing.wait_all_tasks_blocked()
         assert len(refused) == 1
-        with trio.fail_after(10):
+        with trio.fail_after(30):
             await update(as_node="tells")
         gate.opened.set()
         await eventually(lambda: not client.side.keeper.lost)
@@ -249,7 +249,7 @@ async def test_graphs_that_cannot_be_loaded_again_are_used_as_they_were(
         with capture_logs() as logs:
             async with blocked(client, gate):
                 pass
-            with trio.fail_after(10):
+            with trio.fail_after(30):
                 await replaced(client)
                 outcome = await client.run("where", {})
         assert refuses.reached.is_set()

@@ -20,6 +20,7 @@ from lgtrio.runs.streams import StreamCut
 from lgtrio.storage.interface import Cause, Storage
 from lgtrio.storage.sqlite import open_sqlite
 from lgtrio.wire.enums import CancelAction
+from lgtrio.wire.times import iso
 from support.scripted import Bench, ScriptedExecutor, bench, new_run, read_all
 
 T = "11111111-1111-4111-8111-111111111111"
@@ -183,16 +184,24 @@ async def test_a_full_house_queues_and_takes_turns(
 
 
 async def test_a_delayed_run_waits_and_does_not_block_its_thread(
-    autojump_clock: MockClock, b: Bench
+    autojump_clock: MockClock,
 ) -> None:
-    later = (datetime.now(UTC) + timedelta(seconds=0.05)).isoformat(timespec="microseconds")
-    delayed = await b.submit(new_run(T, ["emit", 1], not_before=later))
-    assert await b.thread_status(T) == "busy"
-    now = await b.submit(new_run(T, ["emit", 2]))
-    await b.ended(now.run_id)
-    assert await b.status(delayed.run_id) == "pending"
-    await b.ended(delayed.run_id)
-    assert b.executor.order() == [now.run_id, delayed.run_id]
+    def now() -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=trio.current_time())
+
+    async with (
+        open_sqlite(":memory:", inline=True, now=lambda: iso(now())) as storage,
+        bench(storage, now=now) as b,
+    ):
+        later = iso(now() + timedelta(seconds=60))
+        delayed = await b.submit(new_run(T, ["emit", 1], not_before=later))
+        assert await b.thread_status(T) == "busy"
+        at_once = await b.submit(new_run(T, ["emit", 2]))
+        await b.ended(at_once.run_id)
+        assert await b.status(delayed.run_id) == "pending"
+        await b.ended(delayed.run_id)
+        assert trio.current_time() == pytest.approx(60)
+        assert b.executor.order() == [at_once.run_id, delayed.run_id]
 
 
 # -- cancelling ----------------------------------------------------------------------------

@@ -73,7 +73,7 @@ class Restart:
             await asyncio.to_thread(self._restart_in_the_second_step)
 
     def _restart_in_the_second_step(self) -> None:
-        eventually(lambda: count(self.file, "b start") >= RUNS, seconds=30)
+        eventually(lambda: count(self.file, "b start") >= RUNS)
         began = time.monotonic()
         self.status = self._first.stop()
         self.seconds_to_end = time.monotonic() - began
@@ -102,7 +102,7 @@ def restarted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restart]:
 
 def test_the_server_ends_at_the_next_step(restarted: Restart) -> None:
     assert restarted.status == 0
-    assert restarted.seconds_to_end < 5, "steps take 1 s, the grace period is 20 s"
+    assert restarted.seconds_to_end < 15, "steps take 1 s, the grace period is 20 s"
 
 
 def test_runs_are_pending_in_between(restarted: Restart) -> None:
@@ -145,7 +145,7 @@ def test_idle_connections_do_not_hold_it_up(own_process: Path) -> None:
         stack.enter_context(closing(socket.create_connection(("127.0.0.1", server.port))))
         began = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 15, "the grace period is 20 s"
 
 
 def test_a_reader_that_has_stalled_does_not_hold_it_up(own_process: Path) -> None:
@@ -176,7 +176,7 @@ def test_what_does_not_stop_in_the_grace_period_is_cancelled_and_resumed(
         eventually(lambda: count(file, "a start") == 1)
         began = time.monotonic()
         assert server.stop() == 0
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 20, "the step takes 30 s"
     assert run_statuses(database) == {run["run_id"]: "pending"}
     with running(database) as server, server.http() as http:
         eventually(lambda: count(file, "a start") == 2)
@@ -192,7 +192,7 @@ def test_creates_are_refused_while_it_ends(own_process: Path) -> None:
         with http.stream("POST", "/runs/stream", json=body):
             eventually(lambda: count(file, "a start") == 1)
             server.signal(signal.SIGTERM)
-            assert eventually(lambda: refused(server), seconds=5)
+            assert eventually(lambda: refused(server))
         assert server.wait() == 0
 
 
@@ -216,5 +216,5 @@ def test_a_second_signal_ends_it_at_once(own_process: Path) -> None:
         began = time.monotonic()
         server.signal(signal.SIGTERM)
         server.wait()
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 15, "the grace period is 20 s"
     assert run_statuses(database)[run["run_id"]] in {"pending", "running"}, "resumed or recovered"

@@ -138,13 +138,16 @@ def test_a_reader_that_stalls_slows_neither_the_run_nor_others(
     with connected(server.port, receive_buffer=65536) as stalled, server.http() as http:
         stalled.sendall(request(f"/threads/{thread_id}/runs/stream", body))
         # The first events may come in one piece with the head.
-        head, _, seen = read_until(stalled, b"\r\n\r\n").partition(b"\r\n\r\n")
+        head, _, first = read_until(stalled, b"\r\n\r\n").partition(b"\r\n\r\n")
         path = head.decode().lower().split("content-location: ")[1].split("\r\n")[0]
         run = http.get(f"{path}/join").json()
         assert run["emitted"] == count
         assert http.get(path).json()["status"] == "success"
         assert http.get("/ok").status_code == 200
+        seen = bytearray(first)
         while not seen.endswith(b"\r\n0\r\n\r\n"):
-            seen += stalled.recv(1 << 20)
+            chunk = stalled.recv(1 << 20)
+            assert chunk, "it was cut off"
+            seen += chunk
         numbers = [int(text.split(b",")[0]) for text in seen.split(b'{"n":')[1:]]
         assert numbers == list(range(count)), "nothing was lost"

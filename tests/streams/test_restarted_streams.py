@@ -70,7 +70,7 @@ def test_what_clients_have_seen_is_the_log(own_process: Path, how: signal.Signal
     first = start(database)
 
     def restart() -> Server:
-        eventually(lambda: sum("b start" in line for line in lines_of(file)) >= CLIENTS, seconds=30)
+        eventually(lambda: sum("b start" in line for line in lines_of(file)) >= CLIENTS)
         first.signal(how)
         first.wait()
         return start(database, port=first.port)

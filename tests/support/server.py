@@ -85,7 +85,7 @@ class Log:
             if parsed := _parse(line):
                 yield parsed
 
-    def find(self, text: str, *, seconds: float = 5, **values: Any) -> dict[str, Any] | None:
+    def find(self, text: str, *, seconds: float = 30, **values: Any) -> dict[str, Any] | None:
         """Wait for an event whose name contains `text` and whose fields have these values."""
 
         def matches(line: str) -> dict[str, Any] | None:

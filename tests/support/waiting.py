@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(check: Callable[[], T], *, seconds: float = 10, every: float = 0.02) -> T:
+def eventually(check: Callable[[], T], *, seconds: float = 30, every: float = 0.02) -> T:
     """The first truthy answer of `check`.
 
     The server is another process, so there is nothing to subscribe to: this asks again.
