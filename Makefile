@@ -35,9 +35,10 @@ help:
 serve: $(STAMPS)/serve
 	@exec $(BIN)/lgtrio dev $(ARGS)
 
-# Most tests wait for a server more than they compute. To see prints or to debug: ARGS="-n 0 -s …".
+# Most tests wait for a server more than they compute. The tests of a file stay together, as they
+# share servers. To see prints or to debug: ARGS="-n 0 -s …".
 test: $(STAMPS)/test $(OLD_SDK)/stamp
-	@exec $(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	@exec $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # What flake8-async finds and ruff does not: cancellation that is swallowed or comes too late. The
 # tests' graphs do such things on purpose.

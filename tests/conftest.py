@@ -24,6 +24,7 @@ from support.server import Log, Server, start  # noqa: E402
 from support.turns import Turns  # noqa: E402
 
 TURNS = pytest.StashKey[Turns]()
+LONG = ("long", "storm", "fuzz")
 TURNS_FOLDER = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
@@ -51,6 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
     config.addinivalue_line("markers", "deviates(why): asserts a deliberate difference")
     config.addinivalue_line("markers", "alone: measures time, so no other test runs beside it")
+    config.addinivalue_line("markers", "long: takes a minute, so it begins before the others")
     config.addinivalue_line("markers", "storm: takes as long as --storm-seconds says")
     config.addinivalue_line("markers", "fuzz: takes as long as --fuzz-seconds says")
     config.addinivalue_line("markers", "complains(*patterns): log errors that the test provokes")
@@ -79,6 +81,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, Any, Any]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if TURNS in config.stash:
+        # The last file to begin should be a short one: the other workers have nothing to do then.
+        items.sort(key=lambda item: not any(item.get_closest_marker(each) for each in LONG))
     for item in items:
         if item.get_closest_marker("storm"):
             item.add_marker(pytest.mark.timeout(config.getoption("--storm-seconds") + 120))

@@ -54,6 +54,7 @@ def test_the_journal_is_replayed(
     assert [complaint in each for each in journal.broken] == ([True] if complaint else [])
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("own_process")
 def test_nothing_is_left_of_a_mixed_load() -> None:
     report = soak(Options(seconds=12, clients=30, warm_up=4, pause=0.5))

@@ -176,6 +176,7 @@ async def _live(b: Bench) -> None:
     await b.ended(last.run_id)
 
 
+@pytest.mark.long
 def test_a_server_cut_off_at_any_step_comes_back_sound(tmp_path: Path) -> None:
     async def cut(n: int) -> bool:
         database = tmp_path / f"{n}.db"

@@ -78,6 +78,7 @@ def _split(steps: list[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]:
     return lives
 
 
+@pytest.mark.long
 @pytest.mark.timeout(0)
 def test_a_server_lives_like_the_model(lifecycle_examples: int) -> None:
     count = 0

@@ -19,7 +19,8 @@ WITHOUT = {(f"runs.{way}", "langsmith_tracing") for way in ("create", "stream", 
 METHODS = surface()
 """Of the newest SDK."""
 
-pytestmark = pytest.mark.timeout(400)  # the first test waits for the proofs of all
+# The first test waits for the proofs of all.
+pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
 
 
 @pytest.mark.parametrize("proof", sorted(PROOFS))
