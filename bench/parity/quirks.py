@@ -1,7 +1,7 @@
 """Where the reference server surprises: what it does, and what lgtrio does instead or as well.
 
-Each number that is to be behaved like one way has a test named after it (`test_quirk_07_…`); the
-tests look this list up.
+Each number has a test named after it (`test_quirk_07_…`), unless it waits for a feature that is not
+there yet; the tests look this list up.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ _QUIRKS = """
 ## Quirks
 
 What the reference server does and nobody would expect. Clients that may depend on it find it here,
-too; the rest is mended. Each line that is not our choice has a test that is named after it.
+too; the rest is mended. Each line has a test that is named after it, unless it waits for something.
 """
 _SCENARIOS = """
 ## What is compared

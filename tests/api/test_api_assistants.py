@@ -127,7 +127,7 @@ async def test_patch_refuses(api: Live) -> None:
     assert (await api.http.get(path)).json()["version"] == 1
 
 
-async def test_quirk_2_an_empty_patch_is_a_version(api: Live) -> None:
+async def test_quirk_02_an_empty_patch_is_a_version(api: Live) -> None:
     created = await _create(api, metadata={"a": 1}, name="n", description="d")
     patched = await _patch(api, created)
     assert patched == {**created, "version": 2, "updated_at": patched["updated_at"]}
@@ -147,7 +147,7 @@ async def test_unknown_ones(api: Live) -> None:
         assert _detail(await api.http.get(f"{path}/{part}"), 404) == "Not Found"
 
 
-async def test_quirk_5_only_the_drawing_takes_the_name_of_a_graph(api: Live) -> None:
+async def test_quirk_05_only_the_drawing_takes_the_name_of_a_graph(api: Live) -> None:
     sentence = "Invalid assistant ID: must be a UUID"
     for part in ("", "/schemas", "/subgraphs"):
         assert _detail(await api.http.get(f"/assistants/scripted{part}"), 422) == sentence
@@ -199,7 +199,7 @@ async def test_searches_refuse(api: Live, path: str) -> None:
             _detail(await api.http.post(path, json=body), 422)
 
 
-async def test_quirk_1_the_total_is_a_total(api: Live) -> None:
+async def test_quirk_01_the_total_is_a_total(api: Live) -> None:
     for number in range(5):
         await _create(api, metadata={"of": "total", "number": number})
     wanted = {"metadata": {"of": "total"}, "limit": 2, "sort_by": "created_at"}

@@ -160,7 +160,9 @@ async def test_a_run_that_never_started_is_not_told(api: Live) -> None:
         ),
     ],
 )
-async def test_modes_in_both_spellings(api: Live, query: dict[str, Any], told: list[str]) -> None:
+async def test_quirk_28_modes_in_both_spellings(
+    api: Live, query: dict[str, Any], told: list[str]
+) -> None:
     thread_id = await api.thread(metadata={"graph_id": "scripted"})
     async with following(api, thread_id, **query) as reader:
         run = await api.background(thread_id, ["emit", 1])

@@ -121,7 +121,7 @@ def test_versions(sdk: Any) -> None:
         sdk.assistants.get_versions(str(uuid.uuid4()))
 
 
-def test_quirk_3_the_latest_version_has_all_it_had(sdk: Any) -> None:
+def test_quirk_03_the_latest_version_has_all_it_had(sdk: Any) -> None:
     first = sdk.assistants.create(
         "echo", context={"a": 1}, metadata={"n": 1}, name="first", description="one"
     )

@@ -88,7 +88,7 @@ async def _schemas(graphs: GraphDescriptions, name: str) -> Any:
     return made
 
 
-async def test_quirk_4_input_and_output_have_schemas_of_their_own(
+async def test_quirk_04_input_and_output_have_schemas_of_their_own(
     graphs: GraphDescriptions,
 ) -> None:
     made = await _schemas(graphs, "deep")

@@ -89,7 +89,7 @@ def test_cancel_a_pending_run(sdk: Any, thread_id: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.deviates("busy while another run of the thread still runs")
-def test_a_thread_stays_busy_when_a_pending_run_is_cancelled(
+def test_quirk_24_a_thread_stays_busy_when_a_pending_run_is_cancelled(
     sdk: Any, thread_id: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "steps"
@@ -235,9 +235,11 @@ def test_a_stateless_run_whose_client_leaves(sdk: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.deviates("a deleted run is stopped, and nothing of it is left")
-def test_delete_a_running_run(sdk: Any, thread_id: str, tmp_path: Path) -> None:
-    run_id = run_in_its_second_step(sdk, thread_id, tmp_path / "steps")
+def test_quirk_22_delete_a_running_run(sdk: Any, thread_id: str, tmp_path: Path) -> None:
+    file = tmp_path / "steps"
+    run_id = run_in_its_second_step(sdk, thread_id, file)
     sdk.runs.delete(thread_id, run_id)
+    assert not any(line.endswith("b end") for line in lines_of(file)), "it was stopped"
     with pytest.raises(NotFoundError):
         sdk.runs.get(thread_id, run_id)
     assert sdk.threads.get(thread_id)["status"] == "idle"
@@ -280,7 +282,7 @@ def test_cancel_many_by_status(sdk: Any, tmp_path: Path, status: str) -> None:
 
 
 @pytest.mark.deviates("a run that is rolled back is gone at once, and its thread idle")
-def test_cancel_many_with_rollback(sdk: Any, thread_id: str, tmp_path: Path) -> None:
+def test_quirk_25_cancel_many_with_rollback(sdk: Any, thread_id: str, tmp_path: Path) -> None:
     before = sdk.threads.get(thread_id)
     first = run_in_its_second_step(sdk, thread_id, tmp_path / "steps")
     second = sdk.runs.create(thread_id, "echo", input={"foo": "1"})["run_id"]

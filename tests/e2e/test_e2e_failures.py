@@ -20,7 +20,7 @@ KINDS = {
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("graph", ["fails", "fails_sync"])
-def test_the_error_everybody_sees(sdk: Any, graph: str, kind: str) -> None:
+def test_quirk_19_the_error_everybody_sees(sdk: Any, graph: str, kind: str) -> None:
     thread_id = sdk.threads.create()["thread_id"]
     result = sdk.runs.wait(thread_id, graph, input={"kind": kind}, raise_error=False)
     name, message = KINDS[kind]

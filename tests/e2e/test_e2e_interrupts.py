@@ -162,7 +162,9 @@ def test_command_wins_over_input(sdk: Any, thread_id: str) -> None:
 
 
 @pytest.mark.deviates("a command without effect is 422, resume null passes None")
-def test_command_resume_null_and_empty(server: Server, sdk: Any, thread_id: str) -> None:
+def test_quirk_17_null_is_an_answer_and_nothing_is_no_command(
+    server: Server, sdk: Any, thread_id: str
+) -> None:
     sdk.runs.wait(thread_id, "ask", input={"foo": "hi"})
     url = f"{server.url}/threads/{thread_id}/runs/wait"
     for command in ({}, {"resumee": 1}, {"goto": []}, {"update": {}, "goto": None}, {"goto": ""}):

@@ -124,7 +124,9 @@ def test_history_newest_first(sdk: Any, thread_id: str) -> None:
     assert rows[1]["tasks"][0]["result"] == {"foo": "hi!", "log": ["e2"]}
 
 
-def test_history_limit(server: Server, sdk: Any, thread_id: str) -> None:
+def test_quirk_09_a_history_is_one_state_unless_it_says_how_many(
+    server: Server, sdk: Any, thread_id: str
+) -> None:
     assert len(sdk.threads.get_history(thread_id, limit=2)) == 2
     with server.http() as http:
         assert len(http.post(f"/threads/{thread_id}/history", json={}).json()) == 1

@@ -248,7 +248,7 @@ def raw_stream(server: Server, path: str, body: dict[str, Any]) -> tuple[httpx.R
         return response, b"".join(response.iter_raw())
 
 
-def test_frames_of_a_plain_run(server: Server) -> None:
+def test_quirk_26_frames_of_a_plain_run_and_no_end_event(server: Server) -> None:
     body = {"assistant_id": "echo", "input": {"foo": "1"}, "if_not_exists": "create"}
     thread_id = uuid.uuid4()
     response, raw = raw_stream(server, f"/threads/{thread_id}/runs/stream", body)
@@ -283,7 +283,7 @@ def test_frames_of_a_resumable_run_have_ids(server: Server) -> None:
 
 
 @pytest.mark.deviates("the Location of a stateless stream is a reachable path")
-def test_location_of_a_stateless_stream(server: Server) -> None:
+def test_quirk_18_location_of_a_stateless_stream(server: Server) -> None:
     body = {"assistant_id": "echo", "input": {"foo": "1"}, "on_completion": "keep"}
     response, _ = raw_stream(server, "/runs/stream", body)
     with server.http() as http:
@@ -356,7 +356,7 @@ def test_resuming_in_the_middle_leaves_no_gap_and_no_double(sdk: Any, thread_id:
 
 
 @pytest.mark.deviates("every mode of the list counts, metadata is kept")
-def test_join_stream_filters_by_mode(sdk: Any, thread_id: str) -> None:
+def test_quirk_27_a_filter_keeps_all_its_modes_and_metadata(sdk: Any, thread_id: str) -> None:
     run_id = resumable(sdk, thread_id, 3)[0].data["run_id"]
 
     def joined(modes: str | list[str]) -> set[str]:
@@ -382,7 +382,7 @@ def test_all_joiners_see_the_same(sdk: Any, thread_id: str) -> None:
 
 
 @pytest.mark.deviates("a run that is not there is 404")
-def test_joining_what_is_not_there(sdk: Any, thread_id: str) -> None:
+def test_quirk_16_joining_what_is_not_there(sdk: Any, thread_id: str) -> None:
     unknown = str(uuid.uuid4())
     with pytest.raises(httpx.HTTPStatusError, match="404"):  # what the SDK makes of it here
         sdk.runs.join(thread_id, unknown)

@@ -20,6 +20,7 @@ from lgtrio.runs.streams import StreamCut
 from lgtrio.storage.interface import Cause, Storage
 from lgtrio.storage.sqlite import open_sqlite
 from lgtrio.wire.enums import CancelAction
+from lgtrio.wire.ids import new_id
 from lgtrio.wire.times import iso
 from support.scripted import Bench, ScriptedExecutor, bench, new_run, read_all
 
@@ -128,7 +129,9 @@ async def test_reject_stores_nothing(autojump_clock: MockClock, b: Bench) -> Non
     assert await b.status(first.run_id) == "success"
 
 
-async def test_interrupt_displaces_the_whole_lane(autojump_clock: MockClock, b: Bench) -> None:
+async def test_quirk_24_interrupt_displaces_the_whole_lane_of_a_busy_thread(
+    autojump_clock: MockClock, b: Bench
+) -> None:
     first = await b.submit(new_run(T, ["emit", 1], ["stubborn", 9]))
     await wait_all_tasks_blocked()
     second = await b.submit(new_run(T, ["emit", 2], strategy="interrupt"))
@@ -167,6 +170,19 @@ async def test_the_next_run_waits_for_the_real_end_of_a_displaced_one(
     await b.ended(second.run_id)  # the executor asserts that they do not overlap
     assert trio.current_time() - start == pytest.approx(4)
     assert await b.status(first.run_id) == "interrupted"
+
+
+async def test_quirk_42_runs_of_different_threads_start_at_once(
+    autojump_clock: MockClock, b: Bench
+) -> None:
+    threads = [new_id() for _ in range(8)]
+    asked_at = trio.current_time()
+    runs = [await b.submit(new_run(thread, ["sleep", 5], ["emit", 1])) for thread in threads]
+    await wait_all_tasks_blocked()
+    assert b.executor.order() == [run.run_id for run in runs], "all of them work"
+    assert trio.current_time() == asked_at, "and none had to wait"
+    await b.ended(*(run.run_id for run in runs))
+    assert trio.current_time() - asked_at == pytest.approx(5), "side by side"
 
 
 async def test_a_full_house_queues_and_takes_turns(
@@ -380,7 +396,9 @@ async def test_followers_all_get_the_same_bytes(autojump_clock: MockClock, b: Be
     assert late == [b"event: values\r\ndata: 2\r\n\r\n"]
 
 
-async def test_a_filter_keeps_metadata_and_error(autojump_clock: MockClock, b: Bench) -> None:
+async def test_quirk_27_a_filter_keeps_metadata_and_error(
+    autojump_clock: MockClock, b: Bench
+) -> None:
     await b.submit(new_run(T, ["sleep", 1]))
     run = await b.submit(new_run(T, ["sleep", 1], ["emit", 1], ["burst", 1], ["fail"]))
     follower = await b.supervisor.following.follow(run, modes=frozenset({"custom"}))
