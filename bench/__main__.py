@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import resource
+import shlex
 import sys
 import time
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from bench.arguments import Asked, asked
 from bench.cells import Scenario
+from bench.curves import draw_curves
 from bench.machine import environment
 from bench.peers import lgtrio_peer
 from bench.plot import draw
@@ -48,7 +50,8 @@ def main() -> None:
         _play(results, scenarios, wanted, console)
     except KeyboardInterrupt:
         results.notes.append("Stopped before its end.")
-    _write(results, wanted.out)
+    finally:
+        _write(results, wanted.out)
     if wanted.write_readme:
         write_figures(results)
     console.print(targets_table(results), markup=False, soft_wrap=True)
@@ -106,7 +109,7 @@ def _settings(wanted: Asked) -> dict[str, Any]:
         "server_cpus": sorted(wanted.options.server_cpus or ()),
         "quick": wanted.quick,
         "only": wanted.only,
-        "command": " ".join(["python -m bench", *wanted.words]),
+        "command": shlex.join(["python", "-m", "bench", *wanted.words]),
     }
 
 
@@ -123,7 +126,9 @@ def _write(results: Results, folder: Path) -> None:
     data = json.dumps(results.as_json(), indent=2, ensure_ascii=False)
     (folder / "results.json").write_text(data, encoding="utf-8")
     drawn = draw(results, folder / "plot.svg", folder / "plot.png")
-    report = as_markdown(results, picture="plot.svg" if drawn else None)
+    curves = draw_curves(results, folder / "curves.svg", folder / "curves.png")
+    pictures = [*["plot.svg"] * drawn, *["curves.svg"] * curves]
+    report = as_markdown(results, pictures=pictures)
     (folder / "report.md").write_text(report, encoding="utf-8")
 
 

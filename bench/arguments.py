@@ -9,10 +9,12 @@ from pathlib import Path
 
 from attrs import evolve, frozen
 
+from bench.cells import Setting
 from bench.langgraph_dev import installed, versions
 from bench.options import Options, quick
-from bench.peers import DEV, dev_peer, running_peer
+from bench.peers import DEV, dev_peer, info, running_peer
 from bench.servers import Peer
+from bench.targets import TARGET_CELLS
 
 
 @frozen
@@ -48,7 +50,7 @@ def asked(words: Sequence[str] | None = None) -> Asked:
         options,
         peers,
         found,
-        args.only,
+        [*args.only, *(TARGET_CELLS if args.targets else ())],
         args.quick,
         args.list,
         None if args.profile is None else args.profile.split(),
@@ -66,10 +68,11 @@ def _peers(
         name, is_url, url = text.partition("=")
         if is_url:
             peers.append(running_peer(name, url.rstrip("/")))
+            found[name] = info(url.rstrip("/"))
         else:
             executable = args.langgraph or installed()
             peers.append(dev_peer(options.server_cpus, executable))
-            found[DEV] = versions(executable)
+            found[DEV] = {**versions(executable), "--n-jobs-per-worker": f"≥ {Setting().jobs}"}
     return peers, found
 
 
@@ -101,6 +104,9 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         metavar="SCENARIO[/CELL]",
         help='what to play, such as wait or "wait/stateless-*-8"; may be repeated',
+    )
+    parser.add_argument(
+        "--targets", action="store_true", help="play only the cells that the targets ask about"
     )
     parser.add_argument("--list", action="store_true", help="name the cells and end")
     parser.add_argument("--quick", action="store_true", help="everything once, in a few minutes")

@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from http.client import HTTPConnection
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from bench.figures import Figures, timings
 from bench.processes import cpu_seconds_of_self
@@ -36,8 +36,7 @@ Chunks = list[tuple[float, bytes]]
 def listen(url: str, listeners: int) -> Figures:
     """Graph and listeners take their times from the one clock of the machine."""
     place = urlsplit(url)
-    http = HTTPConnection(place.hostname or "", place.port, timeout=_PATIENCE_SECONDS)
-    path, start = _held_run(http)
+    path, start = _held_run(place)
     request = f"GET {path}/stream HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n\r\n".encode()
     sockets = []
     for _ in range(listeners):
@@ -100,17 +99,17 @@ def _naps(chunks: Chunks) -> list[tuple[float, float]]:
     return found
 
 
-def _held_run(http: HTTPConnection) -> tuple[str, Callable[[], None]]:
+def _held_run(place: SplitResult) -> tuple[str, Callable[[], None]]:
     """
     Returns:
         Path of a run that is queued behind another one, and what ends that one.
     """
-    thread = f"/threads/{_post(http, '/threads', {})['thread_id']}"
-    holder = _post(http, f"{thread}/runs", _order(1, 600.0))["run_id"]
-    run_id = _post(http, f"{thread}/runs", _order(EVENTS, EVERY_SECONDS))["run_id"]
+    thread = f"/threads/{_post(place, '/threads', {})['thread_id']}"
+    holder = _post(place, f"{thread}/runs", _order(1, 600.0))["run_id"]
+    run_id = _post(place, f"{thread}/runs", _order(EVENTS, EVERY_SECONDS))["run_id"]
 
     def start() -> None:
-        _post(http, f"{thread}/runs/{holder}/cancel", {})
+        _post(place, f"{thread}/runs/{holder}/cancel", {})
 
     return f"{thread}/runs/{run_id}", start
 
@@ -124,10 +123,15 @@ def _order(naps: int, seconds: float) -> dict[str, Any]:
     }
 
 
-def _post(http: HTTPConnection, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    http.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-    answer = http.getresponse()
-    text = answer.read()
+def _post(place: SplitResult, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    """On a connection of its own: servers close those that were idle for some seconds."""
+    http = HTTPConnection(place.hostname or "", place.port, timeout=_PATIENCE_SECONDS)
+    try:
+        http.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+        answer = http.getresponse()
+        text = answer.read()
+    finally:
+        http.close()
     if not 200 <= answer.status < 300:
         raise RuntimeError(f"POST {path}: {answer.status} {text[:300]!r}")
     return dict(json.loads(text)) if answer.status == 200 and text else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ SAVERS = {
 }
 """Checkpointer to its contestant's name."""
 MEMORY = SAVERS["memory"]
+_PATIENCE_SECONDS = 60
 
 
 @frozen
@@ -49,9 +51,13 @@ class Floor:
         assert process.stdout is not None
         process.stdin.write(json.dumps(asdict(order)) + "\n")
         process.stdin.flush()
-        if not (line := process.stdout.readline()):
+        watch = threading.Timer(order.seconds + _PATIENCE_SECONDS, process.kill)
+        watch.start()
+        line = process.stdout.readline()
+        watch.cancel()
+        if not line:
             self.close()
-            raise RuntimeError("The interpreter of the floor has ended.")
+            raise RuntimeError("the interpreter of the floor has ended, or was too slow")
         return dict(json.loads(line))
 
     def _started(self, cpus: set[int] | None) -> subprocess.Popen[str]:

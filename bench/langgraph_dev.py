@@ -35,7 +35,7 @@ def langgraph_dev(
         jobs: runs that it works at at once; its default is 1.
     """
     executable = executable or installed()
-    with tempfile.TemporaryDirectory(prefix="langgraph-dev-") as folder:
+    with tempfile.TemporaryDirectory(prefix="langgraph-dev-", ignore_cleanup_errors=True) as folder:
         shutil.copytree(
             config.parent, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__")
         )

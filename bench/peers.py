@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import psutil
 
 from bench.cells import OURS
@@ -73,6 +74,15 @@ def _find(url: str, given: set[int], start: Start) -> Iterator[Server]:
         store_threads(url, start.stored - max(given, default=0))
         given.add(start.stored)
     yield Server(url, listener(url))
+
+
+def info(url: str) -> dict[str, str]:
+    """What a server says about itself; empty if it says nothing."""
+    try:
+        told = httpx.get(f"{url}/info", timeout=5).json()
+    except (httpx.HTTPError, ValueError):
+        return {}
+    return {name: str(value) for name, value in told.items() if "version" in name}
 
 
 def listener(url: str) -> int | None:

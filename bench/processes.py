@@ -51,12 +51,14 @@ def thread_names(pid: int | None) -> dict[int, str]:
     if pid is None or spy is None:
         return {}
     command = [spy, "dump", "--json", "--nonblocking", "--pid", str(pid)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
-    if done.returncode:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)
+        threads = json.loads(done.stdout)
+    except (subprocess.SubprocessError, ValueError):  # figures without names are still figures
         return {}
     return {
         thread["os_thread_id"]: thread_group(thread["thread_name"] or "other")
-        for thread in json.loads(done.stdout)
+        for thread in threads
         if thread["os_thread_id"]
     }
 

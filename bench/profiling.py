@@ -46,13 +46,16 @@ class Profiler:
         Raises:
             RuntimeError: py-spy is missing or may not look into the server.
         """
+        threads = by_thread(result, OURS)
+        if not threads:
+            raise RuntimeError("what CPU time each thread takes is not known")
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"profile-{result.name.replace('/', '-')}"
         samples, picture = self.folder / f"{name}.txt", self.folder / f"{name}.svg"
         self._record("raw", samples, result, server, options)
         self._record("flamegraph", picture, result, server, options)
         with samples.open(encoding="utf-8") as lines:
-            found = budget(lines, by_thread(result, OURS))
+            found = budget(lines, threads)
         each = result.median(OURS, "cpu_ms_each")
         return {"cpu_ms_each": each, "picture": picture.name, **found}
 
@@ -73,9 +76,17 @@ class Profiler:
         try:
             asyncio.run(asyncio.wait_for(_played(result, server, longer), self.seconds + 60))
         finally:
-            told, _ = process.communicate(timeout=60)
+            told, _ = _ended(process)
         if process.returncode:
             raise RuntimeError(told.decode(errors="replace").strip()[-300:])
+
+
+def _ended(process: subprocess.Popen[bytes]) -> tuple[bytes, bytes | None]:
+    try:
+        return process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.communicate()
 
 
 async def _played(result: CellResult, server: Server, options: Options) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.report import machine_line, targets_table
+from bench.report import machine_line, targets_table, turns_of
 from bench.results import Results
 
 BEGIN = "<!-- figures: written by `python -m bench --write-readme` -->"
@@ -30,7 +30,6 @@ def figures(results: Results) -> str:
     machine, options = results.environment, results.options
     return (
         f"{machine['at'][:10]}, {machine_line(results)}, commit {machine['commit']}; SQLite,"
-        f" durability as by default; medians of {options['rounds']} turns"
-        f" ({options['few']} where they are long).\n"
+        f" durability as by default; medians of {turns_of(results)}.\n"
         f"Again: `{options['command']}`.\n\n{targets_table(results)}"
     )

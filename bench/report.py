@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from bench.cells import OURS, Scenario
 from bench.figures import heading, more_is_better, number, shown
 from bench.floor import SAVERS
 from bench.results import CellResult, Results, by_thread
 from bench.tables import table
-from bench.targets import TARGETS
+from bench.targets import TARGETS, Target
 
 _IDLE = 0.1
 """A server whose processor works less than this share of the time waits for something else."""
@@ -19,13 +19,12 @@ _THREADS = 3
 """Groups of threads that are named."""
 
 
-def as_markdown(results: Results, *, picture: str | None = None) -> str:
+def as_markdown(results: Results, *, pictures: Sequence[str] = ()) -> str:
     parts = ["# lgtrio beside others", _about(results)]
     if results.notes:
         parts.append("\n".join(f"- **{note}**" for note in results.notes))
     parts += ["## Targets", targets_table(results)]
-    if picture:
-        parts.append(f"![ratios]({picture})")
+    parts += [f"![{name}]({name})" for name in pictures]
     for scenario in dict.fromkeys(each.scenario.name for each in results.cells):
         parts += _scenario(results, scenario)
     parts += _budgets(results)
@@ -37,9 +36,9 @@ def _about(results: Results) -> str:
     lines = [
         f"{machine['at']}, {machine_line(results)}, commit {machine['commit']};"
         f" load of the machine before: {machine['load_before']:.1f}.",
-        f"Command: `{options['command']}`. Medians of {options['rounds']} turns of"
-        f" {options['seconds']:g} s ({options['few']} where they are long), all contestants in"
-        " turns; in parentheses the lowest and highest turn.",
+        f"Command: `{options['command']}`. Medians of {turns_of(results)},"
+        f" {options['seconds']:g} s each, all contestants in turns; in parentheses the lowest and"
+        " highest turn.",
         "Servers and in-process calls on processor"
         f" {', '.join(map(str, options['server_cpus']))}, clients on the others."
         if options["server_cpus"]
@@ -48,8 +47,13 @@ def _about(results: Results) -> str:
     ]
     for peer, versions in machine["peers"].items():
         known = ", ".join(f"{name} {it}" for name, it in versions.items())
-        lines.append(f"{peer}: {known}.")
+        lines.append(f"{peer}: {known or 'tells nothing about itself'}.")
     return "\n".join(lines)
+
+
+def turns_of(results: Results) -> str:
+    rounds, few = results.options["rounds"], results.options["few"]
+    return f"{rounds} turns ({few} where they are long)" if rounds > 1 else "1 turn"
 
 
 def machine_line(results: Results) -> str:
@@ -66,19 +70,26 @@ def targets_table(results: Results) -> str:
     for target in TARGETS:
         values = target.read(results)
         if not values:
-            rows.append([target.what, target.limit, "", "", _why_not(results, target.cells)])
+            rows.append([target.what, target.limit, "", "", _why_not(results, target)])
             continue
         spread = f"{number('', min(values))}–{number('', max(values))}"
-        word = "met" if target.met(values) else "**missed**"
         median = target.shown(statistics.median(values))
-        rows.append([target.what, target.limit, median, spread, word])
+        word = "met" if target.met(values) else "**missed**"
+        rows.append(
+            [target.what, target.limit, median, spread, word + _beside_a_timer(results, target)]
+        )
     return table(["target", "limit", "median", "spread", ""], rows)
 
 
-def _why_not(results: Results, cells: object) -> str:
-    assert isinstance(cells, (list, tuple))
-    found = [results.of(cell) for cell in cells]
-    return "not measured" if None in found or not found else "no figure (see its table)"
+def _beside_a_timer(results: Results, target: Target) -> str:
+    cells = [found for name in target.cells if (found := results.of(name))]
+    timer = target.beside and any(waits(cell, target.beside) is not None for cell in cells)
+    return " (its rate is a timer's)" if timer else ""
+
+
+def _why_not(results: Results, target: Target) -> str:
+    played = all(results.of(cell) for cell in target.cells)
+    return "no figure (see its table)" if played else "not measured"
 
 
 # -- scenarios ---------------------------------------------------------------------------------

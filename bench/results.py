@@ -55,9 +55,6 @@ class Results:
         """Of `scenario/cell`; None if it was not played."""
         return next((each for each in self.cells if each.name == name), None)
 
-    def in_scenario(self, scenario: Scenario) -> Sequence[CellResult]:
-        return [each for each in self.cells if each.scenario.name == scenario.name]
-
     def as_json(self) -> dict[str, Any]:
         return {
             "environment": self.environment,

@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -75,7 +75,7 @@ def lgtrio_server(
         config: None serves the demo graphs.
         database: None for a new one.
     """
-    with tempfile.TemporaryDirectory(prefix="lgtrio-bench-") as folder:
+    with tempfile.TemporaryDirectory(prefix="lgtrio-bench-", ignore_cleanup_errors=True) as folder:
         place = str(database or f"{folder}/bench.db")
         command = [*_command(config), "--port", "0", "--database", place]
         started = time.perf_counter()
@@ -112,7 +112,9 @@ def stop(process: subprocess.Popen[str] | subprocess.Popen[bytes]) -> None:
 
 def kill(server: Server) -> None:
     """End it at once; what it was doing does not matter any more."""
-    if server.pid is not None:
+    if server.pid is None:
+        return
+    with suppress(ProcessLookupError):  # it has ended by itself
         os.kill(server.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
 
 

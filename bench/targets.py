@@ -6,7 +6,7 @@ import operator
 import statistics
 from collections.abc import Callable, Sequence
 
-from attrs import field, frozen
+from attrs import frozen
 
 from bench.cells import OURS
 from bench.figures import number
@@ -27,8 +27,10 @@ class Target:
     at_most: float | None = None
     below: float | None = None
     unit: str = "ms"
-    cells: Sequence[str] = field(default=())
+    cells: Sequence[str] = ()
     """Cells that have to be played for it."""
+    beside: str | None = None
+    """The server that it is compared with."""
 
     @property
     def limit(self) -> str:
@@ -115,6 +117,7 @@ def _beside_dev(cell: str, suffix: str) -> list[Target]:
             at_least=2,
             unit="× its runs/s",
             cells=[cell],
+            beside=DEV,
         ),
         Target(
             f"{name}: CPU time a run",
@@ -197,4 +200,8 @@ TARGETS: Sequence[Target] = (
         unit="MB",
         cells=["startup/demo"],
     ),
+)
+
+TARGET_CELLS: Sequence[str] = tuple(
+    dict.fromkeys(cell for target in TARGETS for cell in target.cells)
 )

@@ -19,6 +19,7 @@ from bench.servers import Server
 ASYNC_RUNS = (200, 1000, 5000)
 SYNC_RUNS = 200
 _CREATORS = 16
+_ASLEEP_SECONDS = 0.5
 _SLEEP_SECONDS = 600.0
 """Longer than anything here; they do not end, they are ended."""
 
@@ -34,7 +35,7 @@ async def _turn(server: Server, options: Options, *, graph: str, runs: int) -> F
             await asyncio.gather(*(_create(http, graph, left) for _ in range(_CREATORS)))
             seconds = time.perf_counter() - started
         async with _ok_times(http) as asleep:
-            await asyncio.sleep(max(1.0, options.settle))
+            await asyncio.sleep(max(_ASLEEP_SECONDS, options.settle))
         busy = await _busy_threads(http)
         memory = memory_mb(server.pid) - before if server.pid else 0.0
         if graph == "naps":

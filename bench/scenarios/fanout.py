@@ -33,7 +33,7 @@ async def _turn(server: Server, _options: Options, *, listeners: int) -> Figures
         audience.kill()
         raise
     if audience.returncode:
-        raise RuntimeError(complaint.decode()[-500:])
+        raise RuntimeError(complaint.decode(errors="replace").strip().rpartition("\n")[2])
     figures: Figures = json.loads(told)
     used = meter.used()
     return figures | ({"server_cpu_s": used["all"]} if used else {})

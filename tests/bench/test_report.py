@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from bench.arguments import asked
 from bench.budget import budget
 from bench.cells import OURS, Cell, Scenario
+from bench.curves import BY_CLIENTS, BY_SIZE, draw_curves
 from bench.figures import Figures, heading, number, shown
 from bench.floor import MEMORY
 from bench.peers import DEV
@@ -117,6 +119,14 @@ def test_a_timer_is_called_one() -> None:
     assert "timer" not in as_markdown(results(ours=[turn(300)], dev=[turn(100)]))
 
 
+def test_a_target_beside_a_timer_says_so() -> None:
+    measured = results(ours=[turn(300)], dev=[turn(1, cpu_ms_each=5.0)])
+    cell = evolve(measured.cells[0].cell, name="stateless-1-step-64")
+    measured.cells = [evolve(measured.cells[0], cell=cell)]
+    row = line(as_markdown(measured), "| stateless wait, 64 clients, beside the dev server: runs/s")
+    assert row.endswith("| met (its rate is a timer's) |")
+
+
 def test_a_busy_client_is_named() -> None:
     markdown = as_markdown(results(ours=[turn(300, client_cpu_share=0.97)]))
     assert "the client is busy for 97% of the time" in markdown
@@ -153,6 +163,25 @@ def test_the_picture_names_cells_and_contestants(tmp_path: Path) -> None:
     assert not draw(results(ours=[turn(300)]), tmp_path / "none.svg")
 
 
+def test_curves_join_points_of_several_cells(tmp_path: Path) -> None:
+    measured = results(ours=[turn(300)], floor=[turn(500)])
+    picture = tmp_path / "curves.svg"
+    assert not draw_curves(measured, picture), "one point is no curve"
+    (cell,) = measured.cells
+    scenario = evolve(cell.scenario, cells=[Cell("stateless-1-step-1")])
+    measured.cells.append(evolve(cell, scenario=scenario, cell=scenario.cells[0]))
+    assert draw_curves(measured, picture)
+    text = picture.read_text(encoding="utf-8")
+    assert "clients at a time" in text
+    assert MEMORY in text
+
+
+def test_curves_are_made_of_cells_that_exist() -> None:
+    cells = {f"{scenario.name}/{cell.name}" for scenario in SCENARIOS for cell in scenario.cells}
+    assert {*BY_CLIENTS.values(), *BY_SIZE.values()} <= cells
+    assert list(BY_CLIENTS) == sorted(BY_CLIENTS)
+
+
 # -- README ------------------------------------------------------------------------------------
 def test_figures_go_between_the_markers_of_the_readme(tmp_path: Path) -> None:
     readme = tmp_path / "README.md"
@@ -187,6 +216,9 @@ def test_settings_from_the_command_line() -> None:
     assert wanted.profile is None
     assert asked(["--profile"]).profile == []
     assert asked(["--rounds", "2"]).options.few == 2
+    chosen = asked(["--targets"]).only
+    assert {"wait/stateless-1-step-8", "startup/demo"} <= set(chosen)
+    assert "cost/state-1-MB" not in chosen
 
 
 @pytest.mark.parametrize("words", [["--peer", "nobody"], ["--peer", "a=b"], ["--rounds", "0"]])

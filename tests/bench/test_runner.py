@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from bench import runner as runner_module
 from bench.cells import Cell, Scenario, Setting
 from bench.figures import Figures
 from bench.options import Options
+from bench.profiling import Profiler
 from bench.results import Results
 from bench.runner import Runner
 from bench.servers import Peer, Server, Start
@@ -136,6 +138,18 @@ def test_what_cannot_be_stored_is_not_played(stage: Stage) -> None:
         "other": "not played: 11 threads would take too long to store"
     }
     assert stage.events == []
+
+
+def test_figures_without_a_profile_are_kept(stage: Stage, tmp_path: Path) -> None:
+    """Here because nothing is known of the server's threads; elsewhere py-spy may be refused."""
+    results = Results({}, {})
+    runner = Runner([stage.peer("lgtrio")], OPTIONS, results, Profiler(tmp_path, ["s/*"]))
+    runner.play([Scenario("s", "", "", [Cell("a", stage.note)], [])])
+    assert results.notes == [
+        "s/a has no profile: RuntimeError: what CPU time each thread takes is not known"
+    ]
+    assert len(results.cells[0].turns["lgtrio"]) == 3
+    assert results.budgets == {}
 
 
 def test_a_turn_that_warms_up_is_not_counted(stage: Stage) -> None:
