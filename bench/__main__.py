@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import logging
 import resource
 import shlex
 import sys
@@ -12,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
 from attrs import asdict, evolve
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -30,6 +32,9 @@ from bench.results import Results
 from bench.runner import Runner
 from bench.scenarios import SCENARIOS
 
+_QUIET = 0.5
+"""Load of the machine before, by processor, up to which its figures mean something."""
+
 
 def main() -> None:
     wanted = asked()
@@ -45,6 +50,12 @@ def main() -> None:
     results = Results(_environment(wanted), _settings(wanted))
     if wanted.quick:
         results.notes.append("A quick look: each cell once and briefly. No figures to quote.")
+    machine = results.environment
+    if machine["load_before"] > _QUIET * machine["cpus"]:
+        results.notes.append(
+            f"The machine was busy before (load {machine['load_before']:.1f}): rates and latencies"
+            " are not to be quoted, CPU times are."
+        )
     started = time.monotonic()
     try:
         _play(results, scenarios, wanted, console)
@@ -136,4 +147,6 @@ if __name__ == "__main__":
     # Neither the progress bar nor the garbage collector is to hold up the clients.
     sys.setswitchinterval(0.0005)
     gc.freeze()
+    # Databases are filled in this process; what the storage logs of that is of no interest.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     main()

@@ -155,9 +155,12 @@ def _beside(cell: CellResult, other: str) -> list[str]:
 
 
 def waits(cell: CellResult, who: str) -> float | None:
-    """The busy share of a server's processor if it is so low that its figures show a wait."""
+    """The busy share of another server's processor if it is so low that its figures show a wait.
+
+    Those of lgtrio wait for commits and for nothing else.
+    """
     rate, each = cell.median(who, "per_second"), cell.median(who, "cpu_ms_each")
-    if rate is None or each is None or who in SAVERS.values():
+    if rate is None or each is None or who in (OURS, *SAVERS.values()):
         return None
     busy = rate * each / 1000
     return busy if busy < _IDLE else None
