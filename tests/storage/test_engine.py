@@ -382,6 +382,25 @@ def test_a_clean_close_leaves_one_file(engine: Engine, path: str) -> None:
     assert [file.name for file in Path(path).parent.iterdir()] == ["engine.db"]
 
 
+def test_a_delete_takes_short_texts_out_of_the_file_and_writes_nothing_over_long_ones(
+    engine: Engine, path: str
+) -> None:
+    def fill(connection: Connection) -> None:
+        connection.execute("CREATE TABLE texts (text TEXT)")
+        texts = ["what stays", "what is deleted", "x" * 1_000_000]
+        connection.executemany("INSERT INTO texts VALUES (?)", [(text,) for text in texts])
+
+    engine.write_sync(fill)
+    log = Path(f"{path}-wal")
+    before = log.stat().st_size
+    engine.write_sync(lambda c: c.execute("DELETE FROM texts WHERE text <> 'what stays'").rowcount)
+    assert log.stat().st_size - before < 100_000
+    engine.close()
+    stored = Path(path).read_bytes()
+    assert b"what stays" in stored
+    assert b"what is deleted" not in stored
+
+
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     with pytest.raises(StorageUnavailable, match="missing"):
         Engine(str(tmp_path / "missing" / "x.db"))
