@@ -10,7 +10,7 @@ from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import define, field, frozen
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base import ensure_embeddings, get_text_at_path
 
@@ -36,21 +36,46 @@ class Embedded:
     queries: Mapping[str, Vector]
 
 
-@frozen(eq=False)
+@frozen
+class Embedder:
+    """What langgraph.json names, imported."""
+
+    embeddings: Embeddings
+    is_async: bool
+    """The embeddings have no blocking form."""
+
+
+@define(eq=False)
 class ItemIndex:
     """Makes vectors of the texts of items and of queries.
 
     Embeddings are called on one loop, whoever asks, since their clients are bound to it. Only the
-    blocking `embed` calls those that are not async on its own thread.
+    blocking `embed` calls those that are not async on its own thread. When the loop is replaced
+    they are imported anew.
 
     What embeddings raise comes out as it is.
     """
 
     spec: IndexSpec
-    embeddings: Embeddings
-    is_async: bool
-    """The embeddings have no blocking form."""
+    embedder: Embedder
     loop: Callable[[], asyncio.AbstractEventLoop]
+    _coming: Future[None] | None = field(default=None, init=False)
+    """Resolved when the embedder for the loop that is there now is."""
+
+    def expect_new(self) -> None:
+        """The loop has been replaced: from now on its embedder is waited for."""
+        if self._coming is None:
+            self._coming = Future()
+
+    def renew(self, embedder: Embedder | None) -> None:
+        """
+        Args:
+            embedder: for the new loop; None to go on with the old one.
+        """
+        self.embedder = embedder or self.embedder
+        coming, self._coming = self._coming, None
+        if coming is not None:
+            coming.set_result(None)
 
     def texts(self, value: Mapping[str, Any], paths: Sequence[str] | None) -> list[str]:
         """The texts by which an item is found.
@@ -66,6 +91,8 @@ class ItemIndex:
         Raises:
             ValueError: the vectors are not as `store.index.dims` says.
         """
+        if (coming := self._coming) is not None:
+            await asyncio.shield(asyncio.wrap_future(coming))
         if asyncio.get_running_loop() is self.loop():
             return await self._embed_here(documents, queries)
         return await asyncio.wrap_future(self._embed_there(documents, queries))
@@ -76,17 +103,19 @@ class ItemIndex:
         Raises:
             ValueError: as there. RuntimeError: called on the loop that async embeddings need.
         """
-        if self.is_async:
+        embeddings = self.embedder.embeddings
+        if self.embedder.is_async:
             if _is_running(self.loop()):
                 raise RuntimeError(_ON_ITS_LOOP)
             return self._embed_there(documents, queries).result()
-        vectors = self.embeddings.embed_documents([*documents]) if documents else []
-        nears = [self.embeddings.embed_query(text) for text in queries]
+        vectors = embeddings.embed_documents([*documents]) if documents else []
+        nears = [embeddings.embed_query(text) for text in queries]
         return self._embedded(documents, vectors, queries, nears)
 
     async def _embed_here(self, documents: Sequence[str], queries: Sequence[str]) -> Embedded:
-        vectors = await self.embeddings.aembed_documents([*documents]) if documents else []
-        nears = [await self.embeddings.aembed_query(text) for text in queries]
+        embeddings = self.embedder.embeddings
+        vectors = await embeddings.aembed_documents([*documents]) if documents else []
+        nears = [await embeddings.aembed_query(text) for text in queries]
         return self._embedded(documents, vectors, queries, nears)
 
     def _embed_there(self, documents: Sequence[str], queries: Sequence[str]) -> Future[Embedded]:
@@ -142,13 +171,20 @@ async def load_index(
     spec = config.store.index
     if spec is None:
         return None
+    return ItemIndex(spec, await load_embedder(config, spec.embed), loop)
+
+
+async def load_embedder(config: LanggraphConfig, spec: EmbedSpec) -> Embedder:
+    """
+    Raises:
+        GraphsFailed: as `load_index`.
+    """
     extend_sys_path(config.search_path)
     try:
-        found = await asyncio.to_thread(_find, spec.embed)
-        embeddings = ensure_embeddings(found)
+        found = await asyncio.to_thread(_find, spec)
+        return Embedder(ensure_embeddings(found), _is_async(found))
     except (Exception, SystemExit) as error:  # the user's code may raise anything
-        raise GraphsFailed([_problem(config, spec.embed, error)]) from error
-    return ItemIndex(spec, embeddings, _is_async(found), loop)
+        raise GraphsFailed([_problem(config, spec, error)]) from error
 
 
 def _find(spec: EmbedSpec) -> Any:

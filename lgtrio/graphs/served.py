@@ -14,6 +14,7 @@ import trio
 from attrs import define, field
 
 from lgtrio.errors import LoopReplaced
+from lgtrio.graphs.embedding import load_embedder
 from lgtrio.graphs.importing import forget_modules
 from lgtrio.graphs.loader import GraphsFailed, LoadedGraph, load_graphs
 from lgtrio.graphs.loops import LoopSlot
@@ -69,8 +70,12 @@ class ServedGraphs:
         return self.graphs[graph_id]
 
     def expect_new(self, slot: LoopSlot) -> None:
-        """The slot's loop has been replaced: from now on its graphs are waited for."""
+        """The slot's loop has been replaced: from now on its graphs are waited for, and what
+        embeds for the store if that is at home there."""
         self._loading.setdefault(slot, trio.Event())
+        index = self.database.item_index
+        if index is not None and slot is self.home_of_embeddings:
+            index.expect_new()
 
     async def load_again(self) -> None:
         """Import the user's modules anew and load all graphs, those first that are waited for.
@@ -79,12 +84,42 @@ class ServedGraphs:
         come to the other as an object of a class that merely looks the same. Graphs that cannot
         be loaded again are used as they were.
         """
-        folders = [*self.config.search_path]
-        folders += [str(spec.file.parent) for spec in self.config.graphs.values() if spec.file]
-        modules = forget_modules(folders)
+        modules = forget_modules(self._folders())
         log.info("loading the graphs again", modules=len(modules))
+        await self._load_embedder_again()
         for slot in sorted(self.slots, key=lambda each: each not in self._loading):
             await self._load_again(slot)
+
+    @property
+    def home_of_embeddings(self) -> LoopSlot:
+        return self.slots[0]
+
+    def _folders(self) -> Sequence[str]:
+        """Where the user's modules are."""
+        files = [spec.file for spec in self.config.graphs.values()]
+        if (index := self.database.item_index) is not None:
+            files.append(index.spec.embed.file)
+        return [*self.config.search_path, *(str(file.parent) for file in files if file)]
+
+    async def _load_embedder_again(self) -> None:
+        """Before the graphs, which may store something as soon as they are imported."""
+        index, slot = self.database.item_index, self.home_of_embeddings
+        if index is None or slot not in self._loading:
+            return
+        embedder = None
+        try:
+            with trio.move_on_after(LOAD_SECONDS) as patience:
+                embedder = await slot.call(load_embedder, self.config, index.spec.embed)
+            if patience.cancelled_caught:
+                log.error("what embeds for the store took too long to load again; used as before")
+        except GraphsFailed as failed:
+            log.error(  # noqa: TRY400 - as below
+                "what embeds for the store could not be loaded again; used as before",
+                problems=failed.detail,
+            )
+        except LoopReplaced:
+            return  # it is expected still, and will be loaded on the next loop
+        index.renew(embedder)
 
     async def _load_again(self, slot: LoopSlot) -> None:
         try:

@@ -89,7 +89,7 @@ async def open_graph_side(
                 executor,
                 LanggraphStates(served),
                 LanggraphDescriptions(served),
-                LanggraphItems(engine, ttl, index, first),
+                LanggraphItems(engine, ttl, index, served.home_of_embeddings),
                 served,
                 keeper,
                 watch,

@@ -22,17 +22,21 @@ from lgtrio.errors import LoopReplaced
 from lgtrio.graphs.importing import forget_modules
 from lgtrio.langgraph_json import read_langgraph_json
 from lgtrio.runs.executor import GraphEnd
+from lgtrio.storage.sqlite.vectors import enable_vectors
 
-MOVING = Path(__file__).parent / "moving" / "moving.json"
+MOVING = Path(__file__).parent / "moving"
 
 
-@pytest.fixture
-def open_moving(tmp_path: Path) -> Iterator[Open]:
+@pytest.fixture(params=["moving.json"])
+def open_moving(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     interval = sys.getswitchinterval()
-    forget_modules([str(MOVING.parent)])  # those of an earlier test were made for its loop
-    config = read_langgraph_json(MOVING)
+    forget_modules([str(MOVING)])  # those of an earlier test were made for its loop
+    config = read_langgraph_json(MOVING / request.param)
     yield partial(open_client, tmp_path, config, cancel_grace=0.1, blocked_after=0.1)
     sys.setswitchinterval(interval)
+
+
+with_embeddings = pytest.mark.parametrize("open_moving", ["moving_store.json"], indirect=True)
 
 
 @pytest.fixture
@@ -256,3 +260,39 @@ async def test_graphs_that_cannot_be_loaded_again_are_used_as_they_were(
         assert not orjson.loads(outcome.values)["at_home"]
         (line,) = (each for each in logs if "could not be loaded again" in each["event"])
         assert "not again" in line["problems"]
+
+
+@with_embeddings
+async def test_embeddings_are_made_for_the_new_loop(open_moving, make_gate) -> None:
+    gate = make_gate("gate")
+    enable_vectors()
+    async with open_moving() as client:
+        items = client.side.items
+        await items.put(["a"], "before", {"text": "one"})
+        async with blocked(client, gate):
+            pass
+        with trio.fail_after(10):
+            await eventually(lambda: client.side.keeper.lost)
+            # At once: it waits until there is something to embed with.
+            await items.put(["a"], "after", {"text": "two"})
+            found = await items.search(["a"], query="one")
+        assert {each.key for each in found} == {"before", "after"}
+        assert all(each.score is not None for each in found)
+
+
+@with_embeddings
+async def test_embeddings_that_cannot_be_loaded_again_are_used_as_they_were(
+    open_moving, make_gate
+) -> None:
+    gate = make_gate("gate")
+    enable_vectors()
+    async with open_moving() as client:
+        refuses = make_gate("refuses to be imported")
+        with capture_logs() as logs:
+            async with blocked(client, gate):
+                pass
+            with trio.fail_after(10):
+                await eventually(lambda: client.side.keeper.lost)
+                await client.side.items.put(["a"], "after", {"text": "two"})
+        assert refuses.reached.is_set()
+        assert any(each["event"].startswith("what embeds for the store") for each in logs)
