@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from typing import Any, Final, Generic, ParamSpec, TypeVar
+from typing import Any, ClassVar, Final, Generic, ParamSpec, TypeVar
 
 import outcome
 import structlog
@@ -62,6 +62,8 @@ class GraphLoop:
     """Called in the thread as the last thing it does, unless the loop has died."""
     asyncio_loop: asyncio.AbstractEventLoop = field(init=False)
     thread: threading.Thread = field(init=False)
+    kind: ClassVar[str] = "graph loop"
+    advice: ClassVar[str] = "use await, or make it a plain `def`"
     _orders: Conveyor[Order] = field(init=False)
     _closing: bool = field(default=False, init=False)
 

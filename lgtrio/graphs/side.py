@@ -25,12 +25,13 @@ from lgtrio.graphs.executor import LanggraphExecutor
 from lgtrio.graphs.items import LanggraphItems
 from lgtrio.graphs.keeper import LoopKeeper
 from lgtrio.graphs.loader import LoadedGraph
-from lgtrio.graphs.loops import GraphLoop, LoopSlot
+from lgtrio.graphs.loops import LoopSlot
 from lgtrio.graphs.persistence import GraphDatabase
 from lgtrio.graphs.served import ServedGraphs
 from lgtrio.graphs.states import LanggraphStates
 from lgtrio.graphs.threads import NodeThreads
-from lgtrio.graphs.watch import LoopWatch
+from lgtrio.graphs.trio_nodes.thread import TRIO_THREAD
+from lgtrio.graphs.watch import LoopWatch, Watched
 from lgtrio.langgraph_json import LanggraphConfig
 from lgtrio.storage.sqlite.engine import Engine
 
@@ -83,7 +84,7 @@ async def open_graph_side(
         await served.load()
         executor = LanggraphExecutor(slots[0].door, served, threads, settings.cancel_grace)
         keeper = LoopKeeper(slots[0].door, served, executor, settings.cancel_grace)
-        watch = LoopWatch(lambda: _loops(slots), settings.blocked_after, keeper.report)
+        watch = LoopWatch(lambda: _watched(slots), settings.blocked_after, keeper.report)
         async with _kept(keeper, watch):
             yield GraphSide(
                 executor,
@@ -124,5 +125,9 @@ async def _open_slots(count: int, threads: NodeThreads) -> AsyncIterator[Sequenc
                 nursery.start_soon(slot.close)
 
 
-def _loops(slots: Sequence[LoopSlot]) -> Sequence[GraphLoop]:
-    return [slot.loop for slot in slots]
+def _watched(slots: Sequence[LoopSlot]) -> Sequence[Watched]:
+    """All loops that nodes can block."""
+    loops: list[Watched] = [slot.loop for slot in slots]
+    if (trio_nodes := TRIO_THREAD.running) is not None:
+        loops.append(trio_nodes)
+    return loops

@@ -1,4 +1,4 @@
-"""Says which node blocks a graph loop, and for how long.
+"""Says which node blocks a loop, and for how long: a graph loop, or the one of the Trio nodes.
 
 A daemon thread asks each loop for a sign of life. A loop that does not give one is inside a node
 that does not await; the context of the step it is at says which one, and of which run. As long
@@ -14,8 +14,10 @@ import time
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from types import FrameType
+from typing import Protocol
 
 import structlog
+import trio
 from attrs import define, field, frozen
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
@@ -26,6 +28,30 @@ from lgtrio.graphs.loops import GraphLoop
 log = structlog.get_logger(__name__)
 
 
+class Watched(Protocol):
+    """A loop in a thread of its own."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def thread(self) -> threading.Thread: ...
+
+    @property
+    def kind(self) -> str:
+        """What it is called in the log."""
+        ...
+
+    @property
+    def advice(self) -> str:
+        """What to do about a node that blocks it."""
+        ...
+
+    def post(self, order: Callable[[], None]) -> None:
+        """Have a function called on the loop; nothing happens if the loop has ended."""
+        ...
+
+
 @frozen
 class Blocker:
     run_id: str | None
@@ -34,14 +60,15 @@ class Blocker:
     place: str
     """File and line where the loop's thread is."""
     step: object = field(eq=False, repr=False)
-    """Identity of the loop's step, the same as long as the loop has not come to the next one."""
+    """Identity of the loop's step, the same as long as the loop has not come to the next one; of a
+    Trio loop the task that it is at."""
 
 
 @frozen
 class Blocked:
     """A loop that is at one step for long."""
 
-    loop: GraphLoop
+    loop: Watched
     blocker: Blocker
     seconds: float
     """Since the watch saw it at this step for the first time."""
@@ -84,22 +111,27 @@ def _run_of(context: Context) -> str | None:
     return None if calls is None else calls.run_id
 
 
-def _step(frame: FrameType) -> asyncio.Handle | None:
+def _step(frame: FrameType) -> asyncio.Handle | trio.lowlevel.Task | None:
     """The step that a loop's thread is executing, found from its innermost frame.
 
     Nodes run in tasks of their own, so LangGraph's frames are not below the node's. But the
-    loop's own is, with the handle of the step, and that has the task's context.
+    loop's own is, with the handle of the step or the Trio task, and that has the task's context.
     """
     outer: FrameType | None = frame
+    outermost: trio.lowlevel.Task | None = None  # further in it may be a variable of the node
     while outer is not None:
-        handle = outer.f_locals.get("self")
+        handle, task = outer.f_locals.get("self"), outer.f_locals.get("task")
         if isinstance(handle, asyncio.Handle):
             return handle
+        if isinstance(task, trio.lowlevel.Task):
+            outermost = task
         outer = outer.f_back
-    return None
+    return outermost
 
 
-def _context(step: asyncio.Handle) -> Context:
+def _context(step: asyncio.Handle | trio.lowlevel.Task) -> Context:
+    if isinstance(step, trio.lowlevel.Task):
+        return step.context
     context: Context = step._context  # type: ignore[attr-defined]
     return context
 
@@ -125,7 +157,7 @@ def _node_of(config: RunnableConfig | None) -> str | None:
 
 @define(eq=False)
 class LoopWatch:
-    loops: Callable[[], Sequence[GraphLoop]]
+    loops: Callable[[], Sequence[Watched]]
     """The loops as they are now; a loop that died has been replaced."""
     blocked_after: float
     """Seconds without a sign of life after which a loop is called blocked."""
@@ -133,7 +165,7 @@ class LoopWatch:
     """Called in the watch's thread, several times in each `blocked_after`."""
     _stop: threading.Event = field(factory=threading.Event, init=False)
     _thread: threading.Thread = field(init=False)
-    _pulses: dict[GraphLoop, _Pulse] = field(factory=dict, init=False)
+    _pulses: dict[Watched, _Pulse] = field(factory=dict, init=False)
 
     def start(self) -> None:
         self._thread = threading.Thread(target=self._watch, name="lgtrio-loop-watch", daemon=True)
@@ -159,7 +191,7 @@ class LoopWatch:
 
 @define(eq=False)
 class _Pulse:
-    loop: GraphLoop
+    loop: Watched
     _asked: float | None = field(default=None, init=False)
     """When the sign of life was asked for that has not been given yet."""
     _last_lag: float = field(default=0.0, init=False)
@@ -190,7 +222,7 @@ class _Pulse:
         self._last_lag = time.monotonic() - asked
         if self._reported is not None:
             log.warning(
-                "the graph loop is free again",
+                f"the {self.loop.kind} is free again",
                 loop=self.loop.name,
                 run_id=self._reported.run_id,
                 node=self._reported.node,
@@ -207,7 +239,7 @@ class _Pulse:
         if self._reported is None:
             self._reported = blocker
             log.warning(
-                "a node blocks its graph loop; use await, or make it a plain `def`",
+                f"a node blocks its {self.loop.kind}; {self.loop.advice}",
                 loop=self.loop.name,
                 run_id=blocker.run_id,
                 node=blocker.node,

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import trio
 from langgraph.config import get_store, get_stream_writer
@@ -70,6 +71,13 @@ async def wrong(state: State) -> State:
     return {}
 
 
+@trio_node
+async def blocking(state: State) -> State:
+    time.sleep(state["seconds"])  # noqa: ASYNC251 - that is what it is for
+    return {}
+
+
 work = StateGraph(State).add_node(busy).add_edge(START, "busy").compile()
 ask = StateGraph(State).add_node(question).add_edge(START, "question").compile()
+blocks = StateGraph(State).add_node(blocking).add_edge(START, "blocking").compile()
 mistake = StateGraph(State).add_node(wrong).add_edge(START, "wrong").compile()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from lgtrio.graphs.trio_nodes.failures import USE_GRAPH_SIDE
@@ -19,6 +20,8 @@ GRACE = 0.3
 SHIELDED = 2.0
 """Seconds; long beside the grace."""
 
+BLOCKED_AFTER = 0.2
+
 IDLE = {"file": os.devnull, "seconds": 0, "shielded": 0}
 
 
@@ -29,7 +32,7 @@ def trio_server(
     if request.config.getoption("--base-url"):
         pytest.skip("needs a server process of its own")
     database = tmp_path_factory.mktemp("trio") / "lgtrio.db"
-    options = ["--cancel-grace", str(GRACE)]
+    options = ["--cancel-grace", str(GRACE), "--blocked-after", str(BLOCKED_AFTER)]
     with running(database, config=CONFIG, options=options) as server:
         yield server
 
@@ -112,6 +115,23 @@ def test_a_mistake_is_explained_to_the_client(client: Any, thread_id: str) -> No
     assert client.runs.get(thread_id, run["run_id"])["status"] == "error"
     error = client.threads.get(thread_id)["error"]
     assert error == {"error": "RuntimeError", "message": USE_GRAPH_SIDE}
+
+
+def test_one_that_blocks_its_loop_is_named(
+    trio_server: Server, client: Any, thread_id: str
+) -> None:
+    run = client.runs.create(thread_id, "blocks", input={"seconds": 5 * BLOCKED_AFTER})
+    client.runs.join(thread_id, run["run_id"])
+    log, run_id = trio_server.log, run["run_id"]
+    blocks = log.find("a node blocks its Trio loop", run_id=run_id)
+    free = log.find("the Trio loop is free again", run_id=run_id)
+    assert blocks is not None
+    assert free is not None
+    assert blocks["node"] == free["node"] == "blocking"
+    assert "served_graphs.py:" in blocks["place"]
+    assert BLOCKED_AFTER <= blocks["blocked_for"] <= free["blocked_for"]
+    metrics = httpx.get(f"{trio_server.url}/metrics").text
+    assert 'lgtrio_graph_loop_lag_seconds{loop="lgtrio-trio-nodes"}' in metrics
 
 
 def test_a_stopped_server_cancels_the_node_and_the_next_one_runs_it_again(

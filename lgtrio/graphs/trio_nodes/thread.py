@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import atexit
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 import structlog
 import trio
@@ -39,7 +40,11 @@ class Visitor(Protocol):
 
 @define(eq=False)
 class TrioThread:
-    """One `trio.run`; `admit`, `cancel` and `close` may be called from any thread."""
+    """One `trio.run`; `admit`, `post`, `cancel` and `close` may be called from any thread."""
+
+    name: ClassVar[str] = "lgtrio-trio-nodes"
+    kind: ClassVar[str] = "Trio loop"
+    advice: ClassVar[str] = "use await, or `trio.to_thread.run_sync`"
 
     _visitors: set[Visitor] = field(factory=set, init=False)
     """Those that have not come to their end; touched by the Trio thread only."""
@@ -47,22 +52,22 @@ class TrioThread:
     _nursery: trio.Nursery = field(init=False)
     _settled: threading.Event = field(factory=threading.Event, init=False)
     """The loop runs, or has failed to."""
-    _thread: threading.Thread = field(init=False)
+    thread: threading.Thread = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._thread = threading.Thread(target=self._work, name="lgtrio-trio-nodes", daemon=True)
+        self.thread = threading.Thread(target=self._work, name=self.name, daemon=True)
 
     @property
     def alive(self) -> bool:
         """False also in a forked child, where the thread does not exist."""
-        return self._thread.is_alive()
+        return self.thread.is_alive()
 
     def start(self) -> None:
         """
         Raises:
             InternalError: Trio did not start; the log says why.
         """
-        self._thread.start()
+        self.thread.start()
         self._settled.wait()
         if self._token is None:
             raise InternalError("The Trio loop of the nodes did not start; the log says why.")
@@ -78,14 +83,18 @@ class TrioThread:
 
     def cancel(self, scope: trio.CancelScope, reason: str) -> None:
         """Cancel a scope of the loop soon; nothing happens if the loop has ended."""
+        self.post(lambda: scope.cancel(reason=reason))
+
+    def post(self, order: Callable[[], None]) -> None:
+        """Have a function called in the loop soon; nothing happens if the loop has ended."""
         assert self._token is not None
         with suppress(trio.RunFinishedError):
-            self._token.run_sync_soon(lambda: scope.cancel(reason=reason))
+            self._token.run_sync_soon(order)
 
     def close(self) -> None:
         """End the loop and wait for it, though not for a node that blocks it. Blocks."""
         self.cancel(self._nursery.cancel_scope, "the process ends")
-        self._thread.join(_LAST_WORDS)
+        self.thread.join(_LAST_WORDS)
         if self.alive:
             log.warning("a Trio node blocks its loop and was left behind")
 
@@ -142,6 +151,12 @@ class TrioThreadKeeper:
                 self._forget(thread)
             else:
                 return thread
+
+    @property
+    def running(self) -> TrioThread | None:
+        """The thread, if one has been started and has not ended."""
+        current = self._current
+        return current if current is not None and current.alive else None
 
     def close(self) -> None:
         """End the thread, if there is one; the next `admit` starts another. Blocks."""
