@@ -90,6 +90,18 @@ class LoopReplaced(RequestError):
         )
 
 
+class LoopBlocked(RequestError):
+    """A node blocks the event loop that a client's request needs; nothing was done."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A node blocks the event loop of this graph; the log names it. Try again when it has"
+            " let go, or cancel its run."
+        )
+
+
 class EmbeddingFailed(RequestError):
     """What `store.index.embed` names made no vectors; nothing was stored."""
 

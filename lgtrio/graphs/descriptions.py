@@ -95,7 +95,7 @@ class LanggraphDescriptions:
                 work, limiter=self._describers, abandon_on_cancel=True
             )
         slot = self.served.slot_of[loaded.graph_id]
-        return await slot.call(self._describe_made, loaded, config, describe)
+        return await slot.ask(self._describe_made, loaded, config, describe)
 
     # -- on the graph's loop -------------------------------------------------------------
 

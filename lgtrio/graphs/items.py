@@ -20,7 +20,7 @@ from langgraph.store.base import (
     SearchOp,
 )
 
-from lgtrio.errors import BadRequest, EmbeddingFailed, InternalError, InvalidRequest
+from lgtrio.errors import BadRequest, EmbeddingFailed, InvalidRequest, LgtrioError
 from lgtrio.graphs.embedding import ItemIndex
 from lgtrio.graphs.loops import LoopSlot
 from lgtrio.graphs.store_batch import Batch
@@ -134,8 +134,8 @@ class LanggraphItems:
         assert self.index is not None
         assert self.slot is not None
         try:
-            batch.embedded = await self.slot.call(self.index.aembed, batch.documents, batch.queries)
-        except InternalError:  # the loop's death, not the embeddings' doing
+            batch.embedded = await self.slot.ask(self.index.aembed, batch.documents, batch.queries)
+        except LgtrioError:  # the loop's doing, not the embeddings'
             raise
         except Exception as error:  # the user's code may raise anything
             raise EmbeddingFailed(type(error).__name__, str(error)) from error

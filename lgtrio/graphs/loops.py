@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import Executor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any, ClassVar, Final, Generic, ParamSpec, TypeVar
 
 import outcome
@@ -20,7 +20,7 @@ import structlog
 import trio
 from attrs import define, field
 
-from lgtrio.errors import LoopReplaced
+from lgtrio.errors import LoopBlocked, LoopReplaced
 from lgtrio.graphs.door import Conveyor, Door
 
 log = structlog.get_logger(__name__)
@@ -31,6 +31,8 @@ Order = Callable[[], None]
 
 _LAST_WORDS: Final = 1.0
 """Seconds that tasks get to end when a loop is closed; the runs in them have been closed before."""
+PATIENCE: Final = 10.0
+"""Seconds that clients wait before it is looked whether the loop lives, and then for its sign."""
 
 
 class _GraphEventLoop(asyncio.SelectorEventLoop):
@@ -186,12 +188,42 @@ class LoopSlot:
         Cancellation: crosses once; the coroutine's end is not waited for.
         """
         errand = _Errand(self.door, lambda: function(*args, **kwargs))
+        async with self._under_way(errand):
+            return await errand.result()
+
+    async def ask(
+        self,
+        function: Callable[P, Coroutine[Any, Any, T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """`call`, for what a client waits for: however long it takes, but not behind a node that
+        blocks the loop.
+
+        Raises:
+            LoopBlocked: no sign of life for `PATIENCE` seconds; the function is not called any
+                more. LoopReplaced, Exception: as `call`.
+
+        Cancellation: as `call`.
+        """
+        errand = _Errand(self.door, lambda: function(*args, **kwargs))
+        async with self._under_way(errand):
+            while True:
+                with trio.move_on_after(PATIENCE):
+                    return await errand.result()
+                with trio.move_on_after(PATIENCE) as waiting:
+                    await self.call(_sign_of_life)
+                if waiting.cancelled_caught:
+                    errand.receive([outcome.Error(LoopBlocked())])
+
+    @asynccontextmanager
+    async def _under_way(self, errand: _Errand[Any]) -> AsyncIterator[None]:
         loop = self.loop
         self._errands.add(errand)
         loop.post(errand.start)
         try:
-            return await errand.result()
-        except (trio.Cancelled, LoopReplaced):
+            yield
+        except (trio.Cancelled, LoopReplaced, LoopBlocked):
             loop.post(errand.cancel)
             raise
         finally:
@@ -204,6 +236,10 @@ class LoopSlot:
     def receive(self, items: Sequence[None]) -> None:  # noqa: ARG002 - that it arrives says all
         """The loop's death has arrived on the Trio loop."""
         self.on_death(self)
+
+
+async def _sign_of_life() -> None:
+    """Nothing to do: that it is done says all."""
 
 
 @define(eq=False)

@@ -1,7 +1,8 @@
 """State, history and state updates of a thread: LangGraph's operations, rendered for clients.
 
 Reading a static graph's state takes none of the author's async code, so it is done in a worker
-thread and answers also while a node blocks the graph's loop. Factories and updates need the loop.
+thread and answers also while a node blocks the graph's loop. Factories and updates need the loop,
+and are told when it is blocked for long.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class LanggraphStates:
         at["metadata"] = {**(metadata or {}), "graph_id": graph_id, "thread_id": thread_id}
         with trio.move_on_after(_UPDATE_SECONDS, shield=True):
             slot = self.served.slot_of[graph_id]
-            return await slot.call(self._update_state, graph, at, values, as_node)
+            return await slot.ask(self._update_state, graph, at, values, as_node)
         raise StorageUnavailable("The state update took too long; it may have been stored.")
 
     async def write_history(
@@ -113,7 +114,7 @@ class LanggraphStates:
         at = _config(thread_id, None)
         at["metadata"] = {"graph_id": graph_id}
         steps = with_start([[_update(each) for each in updates] for updates in supersteps])
-        return await self.served.slot_of[graph_id].call(self._write_history, graph, at, steps)
+        return await self.served.slot_of[graph_id].ask(self._write_history, graph, at, steps)
 
     async def _graph(self, graph_id: str) -> LoadedGraph:
         if graph_id not in self.served.graphs:
@@ -129,7 +130,7 @@ class LanggraphStates:
                 self._read_static, loaded, read, limiter=self._readers, abandon_on_cancel=True
             )
         slot = self.served.slot_of[loaded.graph_id]
-        return await slot.call(self._read_made, loaded, at, read)
+        return await slot.ask(self._read_made, loaded, at, read)
 
     def _read_static(self, loaded: LoadedGraph, read: Callable[[Graph], Json]) -> Json:
         persistence = self.served.database.for_state()

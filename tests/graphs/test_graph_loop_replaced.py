@@ -18,7 +18,8 @@ from graph_client import Client, Open, Recorder, open_client, record
 from odd_graphs import GATES, Gate
 from structlog.testing import capture_logs
 
-from lgtrio.errors import LoopReplaced
+from lgtrio.errors import LoopBlocked, LoopReplaced
+from lgtrio.graphs import loops
 from lgtrio.graphs.importing import forget_modules
 from lgtrio.langgraph_json import read_langgraph_json
 from lgtrio.runs.executor import GraphEnd
@@ -296,3 +297,29 @@ async def test_embeddings_that_cannot_be_loaded_again_are_used_as_they_were(
                 await client.side.items.put(["a"], "after", {"text": "two"})
         assert refuses.reached.is_set()
         assert any(each["event"].startswith("what embeds for the store") for each in logs)
+
+
+async def test_what_needs_a_blocked_loop_is_told(
+    open_moving, make_gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what has to be on it: static graphs are read beside it, a factory's are not."""
+    monkeypatch.setattr(loops, "PATIENCE", 0.1)
+    gate, thread_id = make_gate("gate"), str(uuid4())
+    async with open_moving(cancel_grace=60) as client:
+        await client.run("made", {}, thread_id=thread_id)
+        states, before = client.side.states, await client.state("made", thread_id)
+        update = partial(states.update_state, thread_id, "made", values={"log": ["by hand"]})
+        with trio.fail_after(10):
+            async with blocked(client, gate):
+                for needs_it in (
+                    partial(states.get_state, thread_id, "made"),
+                    partial(states.get_history, thread_id, "made", limit=10),
+                    update,
+                    partial(client.side.descriptions.schemas, "made", {}),
+                ):
+                    with pytest.raises(LoopBlocked):
+                        await needs_it()
+                gate.opened.set()
+            await client.quiet()
+        after = await client.state("made", thread_id)
+    assert after == before, "the update that was refused has come through later"
