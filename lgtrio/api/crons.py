@@ -104,7 +104,8 @@ class CronRoutes:
         headers = page_headers(
             total=found.total, more=found.more, limit=body.limit, offset=body.offset
         )
-        return json_answer(render_crons(found.crons, select), headers=headers)
+        crons = render_crons(found.crons, select, now=self._now())
+        return json_answer(crons, headers=headers)
 
     async def count(self) -> Response:
         body = await body_of(CronCount)

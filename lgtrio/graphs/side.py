@@ -127,7 +127,5 @@ async def _open_slots(count: int, threads: NodeThreads) -> AsyncIterator[Sequenc
 
 def _watched(slots: Sequence[LoopSlot]) -> Sequence[Watched]:
     """All loops that nodes can block."""
-    loops: list[Watched] = [slot.loop for slot in slots]
-    if (trio_nodes := TRIO_THREAD.running) is not None:
-        loops.append(trio_nodes)
-    return loops
+    trio_nodes = TRIO_THREAD.running
+    return [*(slot.loop for slot in slots), *([trio_nodes] if trio_nodes is not None else [])]

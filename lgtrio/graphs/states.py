@@ -153,6 +153,9 @@ class LanggraphStates:
     ) -> StateUpdated:
         latest = _config(at.get("configurable", {})["thread_id"], None)
         async with self._open(loaded, at, "threads.update") as graph:
+            if checkpoint_id := at.get("configurable", {}).get("checkpoint_id"):
+                # LangGraph would take an unknown one for the beginning of the thread.
+                _check_exists(await graph.aget_state(at), checkpoint_id)
             stored = await graph.aupdate_state(at, values, as_node=as_node)
             return _updated(stored, await graph.aget_state(latest))
 
@@ -195,11 +198,14 @@ def _worded(loaded: LoadedGraph) -> Iterator[None]:
 
 def _read_state(graph: Graph, *, at: RunnableConfig, subgraphs: bool) -> Json:
     snapshot = graph.get_state(at, subgraphs=subgraphs)
-    if snapshot.created_at is not None:
-        return to_json(thread_state(snapshot))
     if checkpoint_id := at.get("configurable", {}).get("checkpoint_id"):
+        _check_exists(snapshot, checkpoint_id)
+    return EMPTY_STATE if snapshot.created_at is None else to_json(thread_state(snapshot))
+
+
+def _check_exists(snapshot: StateSnapshot, checkpoint_id: str) -> None:
+    if snapshot.created_at is None:
         raise NotFound(f"Checkpoint {checkpoint_id} not found on this thread.")
-    return EMPTY_STATE
 
 
 def _read_history(

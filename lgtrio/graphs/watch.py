@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from types import FrameType
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import structlog
 import trio
@@ -31,21 +31,16 @@ log = structlog.get_logger(__name__)
 class Watched(Protocol):
     """A loop in a thread of its own."""
 
+    kind: ClassVar[str]
+    """What it is called in the log."""
+    advice: ClassVar[str]
+    """What to do about a node that blocks it."""
+
     @property
     def name(self) -> str: ...
 
     @property
     def thread(self) -> threading.Thread: ...
-
-    @property
-    def kind(self) -> str:
-        """What it is called in the log."""
-        ...
-
-    @property
-    def advice(self) -> str:
-        """What to do about a node that blocks it."""
-        ...
 
     def post(self, order: Callable[[], None]) -> None:
         """Have a function called on the loop; nothing happens if the loop has ended."""

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NewType
 
 from attrs import field, frozen
 from orjson import Fragment, dumps
 
-from lgtrio.errors import BadRequest, InvalidRequest
+from lgtrio.errors import BadRequest
 from lgtrio.storage.interface import (
     AssistantChange,
     AssistantFilter,
     AssistantOrder,
     AssistantRecord,
 )
-from lgtrio.wire.converter import Object, Strings, encode
+from lgtrio.wire.converter import CONVERTER, JSON_FORMS, Object, Strings, encode
 from lgtrio.wire.enums import AssistantSort, OnConflict, SortOrder
 from lgtrio.wire.ids import default_assistant_id
 from lgtrio.wire.merging import BOTH_GIVEN
 from lgtrio.wire.paging import DEFAULT_PAGE, FIRST_ROW, Offset, PageSize
 from lgtrio.wire.query import check_names
+from lgtrio.wire.runs import KnownConfig
 
 UNTITLED: Final = "Untitled"
 FIELDS: Final = (
@@ -52,13 +53,17 @@ _VERSION_FIELDS: Final = (
 # -- requests ------------------------------------------------------------------------------
 
 
+RunsConfig = NewType("RunsConfig", dict[str, Any])
+"""What an assistant gives to its runs as config: known keys are checked, all are kept."""
+
+
 @frozen
 class AssistantCreate:
     """Body of POST /assistants."""
 
     graph_id: str
     assistant_id: str | None = None
-    config: Object = field(factory=dict)
+    config: RunsConfig = field(factory=lambda: RunsConfig({}))
     context: Object = field(factory=dict)
     metadata: Object = field(factory=dict)
     if_exists: OnConflict = OnConflict.RAISE
@@ -92,7 +97,7 @@ class AssistantPatch:
     key, what is absent stays."""
 
     graph_id: str | None = None
-    config: Object | None = None
+    config: RunsConfig | None = None
     context: Object | None = None
     metadata: Object | None = None
     name: str | None = None
@@ -177,9 +182,8 @@ def settled(config: Object | None, context: Object | None) -> tuple[Object | Non
 
     Raises:
         BadRequest: both are given.
-        InvalidRequest: `configurable` is no object.
     """
-    configurable = _configurable(config)
+    configurable = (config or {}).get("configurable")
     if context and configurable:
         raise BadRequest(BOTH_GIVEN)
     if context:
@@ -191,11 +195,13 @@ def settled(config: Object | None, context: Object | None) -> tuple[Object | Non
     return (None, None) if config is None and context is None else ({}, {})
 
 
-def _configurable(config: Object | None) -> Object | None:
-    configurable: Any = (config or {}).get("configurable")
-    if configurable is not None and not isinstance(configurable, dict):
-        raise InvalidRequest("`config.configurable` must be an object")
-    return configurable
+def _take_config(value: Any, _type: Any) -> dict[str, Any]:
+    CONVERTER.structure(value, KnownConfig)
+    return dict(value)
+
+
+CONVERTER.register_structure_hook(RunsConfig, _take_config)
+JSON_FORMS[RunsConfig] = KnownConfig
 
 
 # -- answers -------------------------------------------------------------------------------

@@ -174,7 +174,10 @@ def read_patch(data: bytes) -> tuple[CronPatch, Json]:
     sent = decode(data)
     if sent == {}:
         raise BadRequest("Request body cannot be empty")
-    return structure(CronPatch, sent), sent
+    body = structure(CronPatch, sent)
+    if "assistant_id" in sent:
+        raise InvalidRequest("A cron stays with its assistant: create one for the other assistant")
+    return body, sent
 
 
 def _with_completion(cron: CronRecord, body: CronFields) -> CronRecord:
@@ -228,7 +231,9 @@ def _columns(cron: CronRecord) -> dict[str, Any]:
     }
 
 
-SELECTABLE: Final = tuple(each.name for each in attrs.fields(CronRecord) if each.name != "ends_at")
+_SHOWN: Final = tuple(each.name for each in attrs.fields(CronRecord) if each.name != "ends_at")
+SELECTABLE: Final = (*_SHOWN, "now")
+"""`now` is the server's time, for clients whose clocks are not to be trusted."""
 
 
 def check_select(select: Sequence[str] | None) -> Sequence[str]:
@@ -237,13 +242,17 @@ def check_select(select: Sequence[str] | None) -> Sequence[str]:
         InvalidRequest: an unknown column.
     """
     check_names("select", select or (), SELECTABLE)
-    return select or SELECTABLE
+    return select or _SHOWN
 
 
 def render_cron(cron: CronRecord) -> bytes:
     return dumps(_columns(cron))
 
 
-def render_crons(crons: Sequence[CronRecord], select: Sequence[str] = SELECTABLE) -> bytes:
-    rows: list[Mapping[str, Any]] = [_columns(cron) for cron in crons]
+def render_crons(crons: Sequence[CronRecord], select: Sequence[str], *, now: str) -> bytes:
+    """
+    Args:
+        select: some of `SELECTABLE`, as `check_select` gives it.
+    """
+    rows: list[Mapping[str, Any]] = [{**_columns(cron), "now": now} for cron in crons]
     return dumps([{name: row[name] for name in row if name in select} for row in rows])

@@ -62,7 +62,9 @@ async def test_a_new_assistant(api: Live) -> None:
         ({"graph_id": "other", "assistant_id": "x"}, 422, "Invalid assistant ID: must be a UUID"),
         ({"graph_id": "other", "if_exists": "x"}, 422, "`if_exists` must be one of"),
         ({"graph_id": "other", "metadata": []}, 422, "`metadata` must be an object"),
-        ({"graph_id": "other", "config": {"configurable": 1}}, 422, "`config.configurable` must"),
+        ({"graph_id": "other", "config": {"configurable": 1}}, 422, "`configurable` must be"),
+        ({"graph_id": "other", "config": {"tags": "t"}}, 422, "`tags` must be a list of strings"),
+        ({"graph_id": "other", "config": {"recursion_limit": "9"}}, 422, "must be an integer"),
         (
             {"graph_id": "other", "config": {"configurable": {"a": 1}}, "context": {"a": 1}},
             400,
@@ -122,6 +124,8 @@ async def test_patch_refuses(api: Live) -> None:
     path = f"/assistants/{(await _create(api))['assistant_id']}"
     both = {"config": {"configurable": {"a": 1}}, "context": {"a": 1}}
     assert "Cannot specify both" in _detail(await api.http.patch(path, json=both), 400)
+    tags = await api.http.patch(path, json={"config": {"tags": "t"}})
+    assert "`tags` must be a list of strings" in _detail(tags, 422)
     unknown_graph = await api.http.patch(path, json={"graph_id": "nope"})
     assert "Graph 'nope' not found" in _detail(unknown_graph, 404)
     assert (await api.http.get(path)).json()["version"] == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -266,6 +266,7 @@ def test_quirk_34_metadata_is_merged_everywhere(sdk: Any, cron: dict[str, Any]) 
         ({"end_time": "bogus"}, 422, "`end_time`"),
         ({"timezone": "Mars/X"}, 422, "Invalid timezone"),
         ({"webhook": "/own"}, 422, "Loopback webhooks"),
+        ({"assistant_id": "ask"}, 422, "A cron stays with its assistant"),
         ({"context": {"a": 1}, "config": {"configurable": {"b": 1}}}, 400, "configurable"),
         ([], 422, "an object"),
     ],
@@ -368,6 +369,8 @@ def test_pages_and_columns(
         {"cron_id": several[2], "schedule": YEARLY},
         {"cron_id": several[1], "schedule": YEARLY},
     ]
+    (row,) = sdk.crons.search(**wanted, limit=1, select=["cron_id", "now"])
+    assert abs(datetime.fromisoformat(row["now"]) - datetime.now(UTC)) < timedelta(minutes=1)
     answer = http.post("/runs/crons/search", json={**wanted, "limit": 2, "offset": 1})
     assert answer.headers["X-Pagination-Total"] == "4"
     assert answer.headers["X-Pagination-Next"] == "3"

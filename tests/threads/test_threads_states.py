@@ -85,6 +85,17 @@ def test_quirk_11_an_unknown_checkpoint(sdk: Any, thread_id: str) -> None:
             sdk.threads.get_state(thread_id, checkpoint_id=unknown)
 
 
+@pytest.mark.parametrize("place", ["checkpoint_id", "checkpoint"])
+def test_no_update_at_an_unknown_checkpoint(sdk: Any, thread_id: str, place: str) -> None:
+    """It would be one of the empty state, and then the latest one."""
+    before = sdk.threads.get(thread_id)
+    unknown = str(uuid.uuid1())
+    at = {"checkpoint_id": unknown} if place == "checkpoint" else unknown
+    with pytest.raises(NotFoundError):
+        sdk.threads.update_state(thread_id, {"foo": "y"}, **{place: at})
+    assert sdk.threads.get(thread_id) == before
+
+
 def test_quirk_12_no_update_while_busy(sdk: Any, thread_id: str) -> None:
     run = sdk.runs.create(thread_id, "echo", input={"foo": "x"}, after_seconds=60)
     with pytest.raises(ConflictError) as refused:

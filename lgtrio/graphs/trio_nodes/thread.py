@@ -42,7 +42,7 @@ class Visitor(Protocol):
 class TrioThread:
     """One `trio.run`; `admit`, `post`, `cancel` and `close` may be called from any thread."""
 
-    name: ClassVar[str] = "lgtrio-trio-nodes"
+    name: str = "lgtrio-trio-nodes"
     kind: ClassVar[str] = "Trio loop"
     advice: ClassVar[str] = "use await, or `trio.to_thread.run_sync`"
 
