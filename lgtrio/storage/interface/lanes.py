@@ -1,0 +1,36 @@
+"""The lane of a thread: its active runs, and what a new one does to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+
+from attrs import field, frozen
+
+from lgtrio.wire.enums import MultitaskStrategy, RunStatus
+
+
+@frozen
+class LaneRun:
+    """One active run of a thread, as the lane decision sees it."""
+
+    run_id: str
+    status: RunStatus
+
+
+class Displacement(StrEnum):
+    INTERRUPT = "interrupt"
+    ROLLBACK = "rollback"
+
+
+@frozen
+class LaneDecision:
+    """What a new run does to the active runs of its thread; made by `runs.lanes.admit`."""
+
+    rejected: bool = False
+    displace: Mapping[str, Displacement] = field(factory=dict)
+    """Run id to what becomes of it. Pending ones are settled inside the create's own
+    transaction; the running one is returned to the supervisor, who cancels its scope."""
+
+
+Decide = Callable[[Sequence[LaneRun], MultitaskStrategy], LaneDecision]
