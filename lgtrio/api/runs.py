@@ -10,11 +10,12 @@ from lgtrio.api.asking import body_of, query, raw_body, request_id, run_of, thre
 from lgtrio.api.orders import Orders
 from lgtrio.api.services import Services
 from lgtrio.api.threads import existing_thread
-from lgtrio.errors import NotFound
+from lgtrio.errors import InvalidRequest, NotFound
 from lgtrio.runs.stopping import CANCEL_MANY
 from lgtrio.storage.interface import RunRecord, Storage
 from lgtrio.wire.cancels import CancelMany
-from lgtrio.wire.enums import CancelAction
+from lgtrio.wire.enums import CancelAction, CancelReason
+from lgtrio.wire.query import Query
 from lgtrio.wire.runs import RunCreate, read_batch, render_run, render_runs
 
 
@@ -81,8 +82,9 @@ class RunRoutes:
         asked = query()
         wait = asked.boolean("wait")
         action = asked.word("action", CancelAction, default=CancelAction.INTERRUPT)
+        actor = _cancelling_actor(asked, action)
         await self.services.supervisor.stopper.cancel(
-            thread_id, [run_id], action=action, wait=wait, actor=request_id()
+            thread_id, [run_id], action=action, wait=wait, actor=actor
         )
         if not wait:
             return empty(202)
@@ -105,3 +107,19 @@ class RunRoutes:
                 *named, action=action, wait=wait, actor=actor, request=CANCEL_MANY
             )
         return empty(204)
+
+
+def _cancelling_actor(asked: Query, action: CancelAction) -> str:
+    """Who cancels, with the reason where the client gives one.
+
+    Raises:
+        InvalidRequest: no such reason, or the run will not be there to have it.
+    """
+    reason = asked.optional_word("reason", CancelReason)
+    if reason is None:
+        return request_id()
+    if action is CancelAction.ROLLBACK:
+        raise InvalidRequest(
+            "`reason` goes with action=interrupt: nothing stays of a run that is rolled back"
+        )
+    return f"{reason}: {request_id()}"

@@ -50,7 +50,13 @@ from lgtrio.wire.assistants import (
 )
 from lgtrio.wire.cancels import CancelMany
 from lgtrio.wire.crons import CronCount, CronCreate, CronPatch, CronSearch
-from lgtrio.wire.enums import CancelAction, RunStatus, StreamMode, ThreadStreamMode
+from lgtrio.wire.enums import (
+    CancelAction,
+    CancelReason,
+    RunStatus,
+    StreamMode,
+    ThreadStreamMode,
+)
 from lgtrio.wire.runs import BatchedRun, RunCreate
 from lgtrio.wire.states import HistoryQuery, StateAtCheckpoint, StatePatch, StateUpdate
 from lgtrio.wire.store import ItemDelete, ItemPut, ItemSearch, NamespaceSearch
@@ -73,6 +79,9 @@ _LAST_EVENT_ID_QUERY: Final = Parameter("last_event_id", str, "Counts where the 
 _CANCEL: Final = (
     Parameter("wait", bool, "Answer when the run has really ended."),
     Parameter("action", CancelAction, "`rollback`: as if it had never been."),
+)
+_REASON: Final = Parameter(
+    "reason", CancelReason, "Begins the run's `cancel_reason`; with action=interrupt."
 )
 _THREAD_MODES: Final = "What to tell; `run_modes` if not given. Also separated by commas."
 _JOURNAL: Final = (
@@ -488,7 +497,7 @@ def _runs(services: Services, orders: Orders) -> Iterator[Route]:
             "With `wait`: it has ended",
             empty_status=202,
             empty_answer="It is being cancelled",
-            parameters=_CANCEL,
+            parameters=(*_CANCEL, _REASON),
             gives=dict[str, Any],
         ),
     )

@@ -66,6 +66,12 @@ class CancelStatus(StrEnum):
     ALL = "all"
 
 
+class CancelReason(StrEnum):
+    """Why a client cancels a run, where it says so."""
+
+    TAKEN = "taken"
+
+
 class DisconnectMode(StrEnum):
     CANCEL = "cancel"
     CONTINUE = "continue"

@@ -70,9 +70,16 @@ class Query:
         Raises:
             InvalidRequest: not one of the enum's words.
         """
+        return self.optional_word(name, enum) or default
+
+    def optional_word(self, name: str, enum: type[E]) -> E | None:
+        """
+        Raises:
+            InvalidRequest: not one of the enum's words.
+        """
         text = self.last(name)
         if text is None:
-            return default
+            return None
         try:
             return enum(text)
         except ValueError:

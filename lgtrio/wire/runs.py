@@ -214,6 +214,7 @@ def run_columns(run: RunRecord) -> dict[str, Any]:
         "created_at": run.created_at,
         "updated_at": run.updated_at,
         "langsmith_session_name": None,
+        "cancel_reason": run.cancel_reason,
     }
 
 
@@ -228,6 +229,7 @@ RUN_COLUMNS: Final = (
     "created_at",
     "updated_at",
     "langsmith_session_name",
+    "cancel_reason",
 )
 
 

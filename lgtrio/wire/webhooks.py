@@ -26,6 +26,7 @@ class EndOfRun:
     """The state that it left; None if there is none, or nothing of the run stays."""
     error: Json | None
     """`{"error", "message"}` of a run that failed or was cancelled."""
+    cancel_reason: str | None = None
 
 
 def webhook_body(run: RunRecord, end: EndOfRun) -> Json:
@@ -33,6 +34,7 @@ def webhook_body(run: RunRecord, end: EndOfRun) -> Json:
     body = {
         **run_columns(run),
         "status": end.status,
+        "cancel_reason": end.cancel_reason,
         "updated_at": end.ended_at,
         "run_started_at": end.started_at,
         "run_ended_at": end.ended_at,

@@ -233,6 +233,35 @@ async def test_cancel_a_running_run(api: Live, wait: str, action: str) -> None:
     assert await api.status(run_id) == ("interrupted" if action == "interrupt" else None)
 
 
+async def test_why_a_run_was_cancelled(api: Live) -> None:
+    thread_id = await api.thread()
+    path = f"/threads/{thread_id}/runs"
+    headers = {"X-Request-ID": "q1"}
+
+    async def cancelled(query: str) -> str:
+        run_id: str = (await api.background(thread_id, ["gate", "g"]))["run_id"]
+        answer = await api.http.post(f"{path}/{run_id}/cancel?wait=1{query}", headers=headers)
+        assert answer.status_code == 200
+        return run_id
+
+    by_client, taken = await cancelled(""), await cancelled("&reason=taken")
+    displaced = (await api.background(thread_id, ["gate", "g"]))["run_id"]
+    last = (await api.background(thread_id, multitask_strategy="interrupt"))["run_id"]
+    assert await api.ended(last) == "success"
+    found = {run["run_id"]: run["cancel_reason"] for run in (await api.http.get(path)).json()}
+    assert found == {
+        by_client: "client: q1",
+        taken: "taken: q1",
+        displaced: f"displaced: {last}",
+        last: None,
+    }
+    selected = await api.http.get(f"{path}?select=cancel_reason&limit=1&offset=2")
+    assert selected.json() == [{"cancel_reason": "taken: q1"}]
+    for bad in ("reason=bored", "reason=taken&action=rollback"):
+        answer = await api.http.post(f"{path}/{last}/cancel?{bad}")
+        assert (answer.status_code, "`reason`" in answer.json()["detail"]) == (422, True)
+
+
 async def test_cancel_what_is_not_there(api: Live) -> None:
     thread_id = await api.thread()
     run_id = (await api.background(thread_id))["run_id"]

@@ -123,6 +123,7 @@ async def test_success(
         "created_at": run.created_at,
         "updated_at": stored.updated_at,
         "langsmith_session_name": None,
+        "cancel_reason": None,
         "run_started_at": "2026-01-01T00:00:00.000000+00:00",
         "run_ended_at": stored.updated_at,
         "webhook_sent_at": stored.updated_at,

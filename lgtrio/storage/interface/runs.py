@@ -36,6 +36,9 @@ class RunRecord:
     updated_at: str
     webhook: str | None = None
     """URL that is told of the run's end."""
+    cancel_reason: str | None = None
+    """Of a run that was cancelled, what the journal says of it: `cause: actor`, or an actor that
+    says why itself (`taken: …`). None once that line has been dropped."""
 
 
 @frozen

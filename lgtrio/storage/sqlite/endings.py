@@ -38,7 +38,7 @@ def finish_run(
         left = threads.settle(tx, ended.thread_id)
     else:
         left = threads.leave_outcome(tx, ended.thread_id, thread)
-    webhooks.queue_end(tx, run.record, status, thread, left)
+    webhooks.queue_end(tx, run.record, ended, thread, left)
     return _finished(tx, ended, left, cause=cause)
 
 
@@ -54,14 +54,15 @@ def _end_with_thread(
 ) -> FinishedRun:
     """The end of nearly every stateless run: no row is written that is deleted at once."""
     runs.check_move(run, status)
-    ended = evolve(run, status=status, updated_at=tx.at)
+    reason = journal.cancel_reason(status, cause, actor)
+    ended = evolve(run, status=status, updated_at=tx.at, cancel_reason=reason)
     journal.append(
         tx,
         Change(run, run.status, status, cause, actor, asked),
         Change(run, status, None, cause, _thread_of(run)),
     )
     threads.delete_row(tx, run.thread_id)
-    webhooks.queue_end(tx, run, status, thread, None)
+    webhooks.queue_end(tx, run, ended, thread, None)
     return FinishedRun(run=ended, thread=None, next_pending=False)
 
 

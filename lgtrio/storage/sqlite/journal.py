@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 
 from lgtrio.storage.interface import Cause, JournalLine, JournalSpan, RunRecord
 from lgtrio.storage.sqlite.transaction import Row, Tx, one
-from lgtrio.wire.enums import RunStatus
+from lgtrio.wire.enums import CancelReason, RunStatus
 
 _TRIM_EVERY: Final = 256
 """Lines between two trims: each then deletes about so many, which takes under a millisecond."""
@@ -30,6 +30,16 @@ _COLUMNS: Final = (
     "seq, run_id, thread_id, assistant_id, graph_id, at, monotonic, asked,"
     " from_status, to_status, cause, actor"
 )
+
+_GIVEN: Final = f"{CancelReason.TAKEN}: "
+"""What an actor begins with that says itself why a run was cancelled."""
+CANCEL_REASON: Final = (
+    "CASE status WHEN 'interrupted' THEN (SELECT"
+    f" iif(substr(actor, 1, {len(_GIVEN)}) = '{_GIVEN}',"
+    " actor, cause || coalesce(': ' || actor, ''))"
+    " FROM journal WHERE journal.run_id = runs.run_id AND to_status = 'interrupted') END"
+)
+"""SQL for `RunRecord.cancel_reason`, as `cancel_reason` has it; of a row of `runs`."""
 
 
 # -- writing -------------------------------------------------------------------------------
@@ -69,6 +79,16 @@ def _values(tx: Tx, change: Change) -> Row:
         change.cause,
         actor and actor[:_ACTOR_LENGTH],
     )
+
+
+def cancel_reason(to: RunStatus, cause: Cause, actor: str | None) -> str | None:
+    """`RunRecord.cancel_reason` of a run that moves like this."""
+    if to is not RunStatus.INTERRUPTED:
+        return None
+    actor = actor and actor[:_ACTOR_LENGTH]
+    if actor is None:
+        return str(cause)
+    return actor if actor.startswith(_GIVEN) else f"{cause}: {actor}"
 
 
 def append_thread_deleted(tx: Tx, thread_id: str, *, cause: Cause, actor: str | None) -> None:

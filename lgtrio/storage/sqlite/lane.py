@@ -120,8 +120,9 @@ def _displace_pending(tx: Tx, lane_run: LaneRun, how: Displacement, *, by: str) 
     if how is Displacement.ROLLBACK:
         undo(tx, stored, cause=Cause.DISPLACED, actor=by)
         return lane_run
-    runs.move(tx, stored.record, RunStatus.INTERRUPTED, cause=Cause.DISPLACED, actor=by)
-    webhooks.queue_end(tx, stored.record, RunStatus.INTERRUPTED, None, None)
+    interrupted = RunStatus.INTERRUPTED
+    ended = runs.move(tx, stored.record, interrupted, cause=Cause.DISPLACED, actor=by)
+    webhooks.queue_end(tx, stored.record, ended, None, None)
     return LaneRun(lane_run.run_id, RunStatus.INTERRUPTED)
 
 

@@ -40,10 +40,11 @@ def _put_right(tx: Tx, run_id: str, max_attempts: int) -> RunStatus:
         return runs.move(tx, run, RunStatus.PENDING, cause=Cause.RECOVERY, actor=actor).status
     times = "once" if deaths == 1 else f"{deaths} times"
     message = f"The server died {times} while this run was running, and it was given up."
-    runs.move(tx, run, RunStatus.ERROR, cause=Cause.RECOVERY, actor=f"the server died {times}")
+    actor = f"the server died {times}"
+    ended = runs.move(tx, run, RunStatus.ERROR, cause=Cause.RECOVERY, actor=actor)
     outcome = _given_up(message)
     left = threads.leave_outcome(tx, run.thread_id, outcome)
-    webhooks.queue_end(tx, run, RunStatus.ERROR, outcome, left)
+    webhooks.queue_end(tx, run, ended, outcome, left)
     return RunStatus.ERROR
 
 

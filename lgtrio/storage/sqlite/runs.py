@@ -19,7 +19,7 @@ from lgtrio.wire.enums import ACTIVE, TERMINAL, MultitaskStrategy, RunStatus
 _COLUMNS: Final = (
     "run_id, thread_id, assistant_id, graph_id, status, multitask_strategy,"
     " CAST(metadata AS BLOB), kwargs, attempt, temporary, resumable, not_before,"
-    " created_at, updated_at, webhook"
+    f" created_at, updated_at, webhook, {journal.CANCEL_REASON}"
 )
 _STORED: Final = (
     f"{_COLUMNS}, thread_config, before, NOT EXISTS (SELECT 1 FROM runs AS other"
@@ -77,7 +77,8 @@ def list_runs(
     # The page is cut before the join, so that kwargs of skipped runs are not read.
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM (SELECT * FROM runs WHERE thread_id = ?{matching}"
-        " ORDER BY seq DESC LIMIT ? OFFSET ?) JOIN run_kwargs USING (run_id) ORDER BY seq DESC",
+        " ORDER BY seq DESC LIMIT ? OFFSET ?) AS runs JOIN run_kwargs USING (run_id)"
+        " ORDER BY seq DESC",
         (thread_id, *given, limit, offset),
     ).fetchall()
     return [_record(row) for row in rows]
@@ -137,7 +138,7 @@ def _stored(row: Row) -> StoredRun:
 def _record(row: Sequence[Any]) -> RunRecord:
     run_id, thread_id, assistant_id, graph_id, status, strategy, *others = row
     metadata, kwargs, attempt, temporary, resumable, not_before, *others = others
-    created_at, updated_at, webhook = others
+    created_at, updated_at, webhook, cancel_reason = others
     return RunRecord(
         run_id=run_id,
         thread_id=thread_id,
@@ -154,6 +155,7 @@ def _record(row: Sequence[Any]) -> RunRecord:
         created_at=created_at,
         updated_at=updated_at,
         webhook=webhook,
+        cancel_reason=cancel_reason,
     )
 
 
@@ -276,6 +278,7 @@ def move(
         status=to,
         updated_at=tx.at,
         attempt=run.attempt + 1 if to is RunStatus.RUNNING else run.attempt,
+        cancel_reason=journal.cancel_reason(to, cause, actor),
     )
     changed = tx.execute(
         "UPDATE runs SET status = ?, updated_at = ?, attempt = ?, before = coalesce(?, before)"

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from lgtrio.storage.interface import Json, RunRecord, ThreadOutcome, ThreadRecord, WebhookRecord
+from lgtrio.storage.interface import RunRecord, ThreadOutcome, ThreadRecord, WebhookRecord
 from lgtrio.storage.sqlite.transaction import Tx, one
 from lgtrio.wire.enums import RunStatus
 from lgtrio.wire.webhooks import ROLLED_BACK, EndOfRun, webhook_body
@@ -20,7 +20,7 @@ _COLUMNS: Final = "webhook_id, run_id, url, body, attempts, due_at"
 def queue_end(
     tx: Tx,
     run: RunRecord,
-    status: RunStatus,
+    ended: RunRecord,
     outcome: ThreadOutcome | None,
     left: ThreadRecord | None,
 ) -> None:
@@ -28,28 +28,34 @@ def queue_end(
 
     Args:
         run: as it was before its end.
+        ended: as it is now.
         outcome: what the run left; None if it never started.
         left: its thread afterwards; None if that is gone.
     """
-    if outcome is None:
-        _queue(tx, run, status, None, None)
-        return
-    values = outcome.values
-    if values is None and left is not None:
-        values = left.values
-    _queue(tx, run, status, values, outcome.error)
+    values = error = None
+    if outcome is not None:
+        error = outcome.error
+        values = outcome.values if outcome.values is not None or left is None else left.values
+    _queue(
+        tx,
+        run,
+        EndOfRun(ended.status, _started_at(run), tx.at, values, error, ended.cancel_reason),
+    )
 
 
 def queue_rollback(tx: Tx, run: RunRecord) -> None:
     """Queue the end of a run of which nothing stays."""
-    _queue(tx, run, ROLLED_BACK, None, None)
+    _queue(tx, run, EndOfRun(ROLLED_BACK, _started_at(run), tx.at, None, None))
 
 
-def _queue(tx: Tx, run: RunRecord, status: str, values: Json | None, error: Json | None) -> None:
+def _started_at(run: RunRecord) -> str | None:
+    return run.updated_at if run.status is RunStatus.RUNNING else None
+
+
+def _queue(tx: Tx, run: RunRecord, end: EndOfRun) -> None:
     if run.webhook is None:
         return
-    started_at = run.updated_at if run.status is RunStatus.RUNNING else None
-    body = webhook_body(run, EndOfRun(status, started_at, tx.at, values, error))
+    body = webhook_body(run, end)
     tx.execute(
         "INSERT INTO webhooks (run_id, url, body, attempts, due_at) VALUES (?, ?, ?, 0, ?)",
         (run.run_id, run.webhook, body, tx.at),
