@@ -17,6 +17,7 @@ from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from attrs import define, field
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.runnables import RunnableConfig
 from langgraph._internal._constants import (
     CONFIG_KEY_CHECKPOINT_NS,
@@ -36,6 +37,8 @@ from lgtrio.errors import Fenced
 from lgtrio.graphs.encode import to_json
 from lgtrio.graphs.messages import MessageEvents
 from lgtrio.graphs.snapshots import checkpoint_of
+from lgtrio.graphs.subgraph_events import SubgraphEvents
+from lgtrio.graphs.tool_events import ToolEvents, ToolsHandler
 from lgtrio.runs.executor import Part
 from lgtrio.storage.interface import Json
 from lgtrio.wire.enums import StreamMode
@@ -48,7 +51,8 @@ _DIRECT: Final[dict[StreamMode, GraphMode]] = {
     StreamMode.DEBUG: "debug",
 }
 """Modes that the `StreamProtocol` sees. The others have ways of their own: `custom` the writer,
-messages a callback handler, `events` the caller's iteration over `astream_events`."""
+messages and tools callback handlers, `events` the caller's iteration over `astream_events`;
+`lifecycle` is made of `tasks`."""
 
 
 @define(eq=False)
@@ -70,17 +74,26 @@ class StreamTap:
     _values_json: Json | None = field(default=None, init=False)
     """`last_values` encoded, when that was needed for a part anyway."""
     _messages: MessageEvents = field(factory=MessageEvents, init=False)
+    _tools: ToolEvents = field(factory=ToolEvents, init=False)
+    _lifecycle: SubgraphEvents = field(factory=SubgraphEvents, init=False)
 
     def attach(self, config: RunnableConfig, store: BaseStore) -> None:
         """Put the tap, and the store that goes the same way, into the config of a root graph."""
         # `values` is always listened to: the last ones are the run's result.
         modes: set[GraphMode] = {"values"}
         modes |= {_DIRECT[mode] for mode in self.modes if mode in _DIRECT}
+        if StreamMode.LIFECYCLE in self.modes:
+            modes.add("tasks")
         configurable = config.setdefault("configurable", {})
         configurable[CONFIG_KEY_STREAM] = StreamProtocol(self._emitted, modes)
         configurable[CONFIG_KEY_RUNTIME] = Runtime(store=store, stream_writer=self.write)
+        handlers: list[BaseCallbackHandler] = []
         if StreamMode.MESSAGES in self.modes or StreamMode.MESSAGES_TUPLE in self.modes:
-            config["callbacks"] = [_MessagesHandler(self._message, self.subgraphs)]
+            handlers.append(_MessagesHandler(self._message, self.subgraphs))
+        if StreamMode.TOOLS in self.modes:
+            handlers.append(ToolsHandler(self._tool, self.subgraphs))
+        if handlers:
+            config["callbacks"] = handlers
 
     def values_json(self) -> Json:
         if self._values_json is None:
@@ -110,6 +123,10 @@ class StreamTap:
             return
         if mode == "values" and StreamMode.VALUES not in self.modes:
             return
+        if mode == "tasks" and StreamMode.LIFECYCLE in self.modes:
+            self._subgraphs(namespace, payload)
+            if StreamMode.TASKS not in self.modes:
+                return
         if mode == "debug":
             payload = _debug_payload(payload)
         self._send(mode, NS_SEP.join(namespace), payload)
@@ -124,6 +141,17 @@ class StreamTap:
             return
         for event, made in self._messages.take(message, metadata):
             self._send("messages", "", made, event=event)
+
+    def _tool(self, chunk: StreamChunk) -> None:
+        namespace, _, payload = chunk
+        self._send("tools", NS_SEP.join(namespace), self._tools.of(payload))
+
+    def _subgraphs(self, namespace: tuple[str, ...], task: Any) -> None:
+        """Told whether the client wants what is streamed inside of them or not."""
+        for where, data in self._lifecycle.take(namespace, task):
+            if not self.closed and self.wanted():
+                name = NS_SEP.join(("lifecycle", *where))
+                self.send(Part("lifecycle", name, to_json(data)))
 
     # -- sending -------------------------------------------------------------------------
 

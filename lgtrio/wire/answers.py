@@ -158,6 +158,8 @@ class Thread(TypedDict):
     """Id of a task to what it asks."""
     ttl: NotRequired[ThreadTtl | None]
     extracted: NotRequired[Object]
+    context: NotRequired[Object]
+    """Where it is selected: of the assistant that ran on the thread last."""
 
 
 class CountedBytes(TypedDict):
@@ -239,6 +241,8 @@ class Run(TypedDict):
     created_at: datetime
     updated_at: datetime
     langsmith_session_name: None
+    cancel_reason: str | None
+    """Of a run that was cancelled: the cause, and who or what it was."""
 
 
 class Cron(TypedDict):
@@ -256,6 +260,8 @@ class Cron(TypedDict):
     enabled: bool
     created_at: datetime
     updated_at: datetime
+    now: NotRequired[datetime]
+    """Where it is selected: the server's time."""
 
 
 JournalLine = TypedDict(

@@ -36,6 +36,8 @@ class StreamMode(StrEnum):
     TASKS = "tasks"
     CHECKPOINTS = "checkpoints"
     EVENTS = "events"
+    TOOLS = "tools"
+    LIFECYCLE = "lifecycle"
 
 
 class ThreadStreamMode(StrEnum):

@@ -25,6 +25,7 @@ SELECTABLE: Final = (
     "state_updated_at",
     "metadata",
     "config",
+    "context",
     "status",
     "values",
     "error",
@@ -113,6 +114,8 @@ class ThreadView:
     def _rendered(self, thread: ThreadRecord) -> dict[str, Any]:
         columns = thread_columns(thread)
         if self.columns:
+            if "context" in self.columns:
+                columns["context"] = _context_of(thread)
             columns = {name: columns[name] for name in self.columns}
         if self.paths:
             columns["extracted"] = self._extracted(thread)
@@ -122,6 +125,12 @@ class ThreadView:
         roots = {path[0]: getattr(thread, str(path[0])) for path in self.paths.values()}
         parsed = {root: text and loads(text) for root, text in roots.items()}
         return {alias: _at(parsed, path) for alias, path in self.paths.items()}
+
+
+def _context_of(thread: ThreadRecord) -> Any:
+    """Of the assistant that ran on it last: its context and its configurable are copies of each
+    other, and the thread's config has one of them."""
+    return loads(thread.config).get("configurable") or {}
 
 
 def _parsed(path: str) -> Path:

@@ -176,6 +176,71 @@ def test_events_beside_another_mode(sdk: Any, thread_id: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("subgraphs", [False, True])
+def test_tools_tell_what_they_do(sdk: Any, thread_id: str, subgraphs: bool) -> None:
+    parts = list(
+        sdk.runs.stream(
+            thread_id,
+            "tools",
+            input={"messages": []},
+            stream_mode="tools",
+            stream_subgraphs=subgraphs,
+        )
+    )
+    assert [part.event for part in parts] == ["metadata", *["tools"] * 8]
+    told: dict[str, list[Any]] = {}
+    for part in parts[1:]:
+        assert part.data["toolCallId"] == f"call-{part.data['name']}"
+        told.setdefault(part.data["name"], []).append(part.data)
+    counted = told["count"]
+    assert [each["event"] for each in counted] == [
+        "on_tool_start",
+        "on_tool_event",
+        "on_tool_event",
+        "on_tool_end",
+    ]
+    assert counted[0]["input"] == {"up_to": 2}
+    assert [each["data"] for each in counted[1:3]] == [0, 1]
+    assert counted[3]["output"]["content"] == "2"
+    assert [each["event"] for each in told["expert"]] == ["on_tool_start", "on_tool_end"]
+    assert [each["event"] for each in told["broken"]] == ["on_tool_start", "on_tool_error"]
+    assert told["broken"][1]["error"] == "cannot count to 2"
+
+
+@pytest.mark.parametrize("subgraphs", [False, True])
+def test_subgraphs_tell_when_they_start_and_end(sdk: Any, thread_id: str, subgraphs: bool) -> None:
+    modes = ["lifecycle", "tasks"]
+    parts = list(
+        sdk.runs.stream(
+            thread_id, "nested", input={"log": []}, stream_mode=modes, stream_subgraphs=subgraphs
+        )
+    )
+    told = [part for part in parts if part.event.startswith("lifecycle")]
+    assert all(part.event == "|".join(["lifecycle", *part.data["namespace"]]) for part in told)
+    path = [[name.partition(":")[0] for name in part.data["namespace"]] for part in told]
+    assert path == [["child"], ["child", "below"], ["child", "below"], ["child"]]
+    assert [part.data["event"] for part in told] == ["started"] * 2 + ["completed"] * 2
+    tasks = [part.event for part in parts if part.event.startswith("tasks")]
+    assert len(tasks) == (10 if subgraphs else 4), "as without `lifecycle`"
+
+
+def test_a_subgraph_tells_which_tool_call_started_it(sdk: Any, thread_id: str) -> None:
+    given = {"messages": []}
+    parts = sdk.runs.stream(thread_id, "tools", input=given, stream_mode="lifecycle")
+    told = [part.data for part in parts if part.event != "metadata"]
+    assert [each["event"] for each in told] == ["started", "completed"]
+    assert {each["tool_call_id"] for each in told} == {"call-expert"}
+
+
+def test_a_subgraph_that_asks_is_interrupted(sdk: Any, thread_id: str) -> None:
+    def events(**given: Any) -> list[str]:
+        parts = sdk.runs.stream(thread_id, "ask_nested", stream_mode="lifecycle", **given)
+        return [part.data["event"] for part in parts if part.event != "metadata"]
+
+    assert events(input={"foo": "x"}) == ["started", "interrupted"]
+    assert events(command={"resume": "Ada"}) == ["started", "completed"]
+
+
 def test_several_modes_in_order_of_execution(sdk: Any, thread_id: str) -> None:
     modes = ["values", "updates", "custom", "tasks", "values"]
     parts = list(sdk.runs.stream(thread_id, "echo", input={"foo": "1"}, stream_mode=modes))

@@ -147,6 +147,15 @@ def test_newest_change_first_if_nothing_is_said(group: Group) -> None:
     assert group.search() == [first, second]
 
 
+def test_select_the_context_of_the_last_assistant(sdk: Any, group: Group) -> None:
+    thread_id = group.create()
+    assert group.rows(select=["context"]) == [{"context": {}}]
+    assistant = sdk.assistants.create("context", context={"model": "m1"})
+    sdk.runs.wait(thread_id, assistant["assistant_id"], input={}, context={"model": "m2"})
+    assert group.rows(select=["context"]) == [{"context": {"model": "m1"}}]
+    sdk.assistants.delete(assistant["assistant_id"])
+
+
 def test_select(group: Group) -> None:
     thread_id = group.run("echo", {"foo": "x"})
     (row,) = group.rows(select=["thread_id", "values"])

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from enum import StrEnum
+from typing import Any, get_args
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langgraph_sdk import schema
 
 from lgtrio.errors import InvalidRequest
+from lgtrio.wire import assistants, crons, runs, thread_search
 from lgtrio.wire.converter import parse
-from lgtrio.wire.enums import Durability, StreamMode
+from lgtrio.wire.enums import (
+    AssistantSort,
+    CancelAction,
+    CancelStatus,
+    CronSort,
+    Durability,
+    KeepStrategy,
+    MultitaskStrategy,
+    RunStatus,
+    StreamMode,
+    ThreadSort,
+    ThreadStatus,
+    ThreadStreamMode,
+)
 from lgtrio.wire.query import Query
 from lgtrio.wire.runs import RunCreate
 from lgtrio.wire.states import HistoryQuery, StateUpdate
@@ -111,6 +128,40 @@ def test_a_long_value_is_not_repeated_in_full() -> None:
 )
 def test_stream_modes(given_mode: Any, modes: list[str]) -> None:
     assert list(run(stream_mode=given_mode).stream_mode) == [StreamMode(mode) for mode in modes]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (StreamMode, schema.StreamMode),
+        (ThreadStreamMode, schema.ThreadStreamMode),
+        (RunStatus, schema.RunStatus),
+        (ThreadStatus, schema.ThreadStatus),
+        (MultitaskStrategy, schema.MultitaskStrategy),
+        (Durability, schema.Durability),
+        (CancelAction, schema.CancelAction),
+        (CancelStatus, schema.BulkCancelRunsStatus),
+        (AssistantSort, schema.AssistantSortBy),
+        (ThreadSort, schema.ThreadSortBy),
+        (CronSort, schema.CronSortBy),
+        (KeepStrategy, schema.PruneStrategy),
+    ],
+)
+def test_words_are_those_of_the_clients_types(ours: type[StrEnum], theirs: Any) -> None:
+    assert {str(word) for word in ours} == set(get_args(theirs))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        (assistants.FIELDS, schema.AssistantSelectField),
+        (thread_search.SELECTABLE, schema.ThreadSelectField),
+        (runs.RUN_COLUMNS, schema.RunSelectField),
+        (crons.SELECTABLE, schema.CronSelectField),
+    ],
+)
+def test_what_clients_may_select_is_there(ours: Sequence[str], theirs: Any) -> None:
+    assert set(get_args(theirs)) <= set(ours)
 
 
 @pytest.mark.parametrize(
