@@ -7,8 +7,10 @@ the database's writer. Nothing here knows Trio; nothing waits for the graph loop
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import outcome
@@ -16,7 +18,7 @@ from attrs import define, field
 
 from lgtrio.errors import Fenced
 from lgtrio.storage.interface import CheckpointRow, WriteRow
-from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter
+from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter, Flight
 from lgtrio.storage.sqlite.engine import Operation
 
 T = TypeVar("T")
@@ -34,7 +36,7 @@ class DatabaseAccess:
     _run_id: str = ""
     """For the sentence of `Fenced`."""
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
-    _in_flight: int = field(default=0, init=False)
+    _flights: set[Flight] = field(factory=set, init=False)
     _closed: bool = field(default=False, init=False)
     _failure: Exception | None = field(default=None, init=False)
     _waiting: list[Callable[[], None]] = field(factory=list, init=False)
@@ -46,26 +48,30 @@ class DatabaseAccess:
         self, *, checkpoints: Sequence[CheckpointRow] = (), writes: Sequence[WriteRow] = ()
     ) -> None:
         """Give rows to the database and go on; a failure is raised by the next call."""
-        self._begin()
-        self._writer.submit(checkpoints, writes, self._end)
+        flight = self._begin()
+        self._writer.submit(checkpoints, writes, flight, partial(self._end, flight))
 
     def later(self, operation: Operation[None]) -> None:
         """Submit an operation and go on; a failure is raised by the next call."""
-        self._begin()
+        flight = self._begin()
 
         def done(ended: outcome.Outcome[None]) -> None:
             error = ended.error if isinstance(ended, outcome.Error) else None
-            self._end(error if isinstance(error, Exception) else None)
+            self._end(flight, error if isinstance(error, Exception) else None)
 
-        self._submit(operation, done)
+        def noting_failure(connection: sqlite3.Connection) -> None:
+            with flight.noting_failure():
+                operation(connection)
+
+        self._submit(noting_failure, flight, done)
 
     def write(self, operation: Operation[T]) -> T:
         """Run an operation and block until it is committed."""
-        self._begin()
+        flight = self._begin()
         try:
             return self._writer.engine.write_sync(operation)
         finally:
-            self._end(None)
+            self._end(flight, None)
 
     async def awrite(self, operation: Operation[T]) -> T:
         """Run an operation and wait until it is committed.
@@ -76,30 +82,37 @@ class DatabaseAccess:
         deliver = _delivery_to(result)
 
         def done(ended: outcome.Outcome[T]) -> None:
-            self._end(None)
+            self._end(flight, None)
             deliver(ended)
 
-        self._begin()
-        self._submit(operation, done)
+        flight = self._begin()
+        self._submit(operation, flight, done)
         return await result
 
-    def _submit(self, operation: Operation[T], done: Callable[[outcome.Outcome[T]], None]) -> None:
+    def _submit(
+        self,
+        operation: Operation[T],
+        flight: Flight,
+        done: Callable[[outcome.Outcome[T]], None],
+    ) -> None:
         try:
             self._writer.engine.submit(operation, done=done)
         except BaseException:
-            self._end(None)
+            self._end(flight, None)
             raise
 
-    def _begin(self) -> None:
+    def _begin(self) -> Flight:
+        flight = Flight()
         with self._lock:
             self._check()
-            self._in_flight += 1
+            self._flights.add(flight)
+        return flight
 
-    def _end(self, error: Exception | None) -> None:
+    def _end(self, flight: Flight, error: Exception | None) -> None:
         with self._lock:
-            self._in_flight -= 1
+            self._flights.discard(flight)
             self._failure = self._failure or error
-            if self._in_flight:
+            if self._flights:
                 return
             waiting, self._waiting = self._waiting, []
         for wake in waiting:
@@ -127,7 +140,7 @@ class DatabaseAccess:
     def settle(self) -> None:
         """Block until nothing of this run is in flight, so that reads see all of it."""
         self._check()
-        if self._in_flight:
+        if self._flights:
             settled = threading.Event()
             self.when_drained(settled.set)
             settled.wait()
@@ -136,7 +149,7 @@ class DatabaseAccess:
     async def asettle(self) -> None:
         """`settle` without blocking."""
         self._check()
-        if self._in_flight:
+        if self._flights:
             await self._drained()
             self._check()
 
@@ -150,12 +163,18 @@ class DatabaseAccess:
     @property
     def in_flight(self) -> int:
         """How many writes the database has not answered yet."""
-        return self._in_flight
+        return len(self._flights)
+
+    @property
+    def failure(self) -> Exception | None:
+        """What went wrong with a write in the background."""
+        with self._lock:
+            return self._failure or next((each.error for each in self._flights if each.error), None)
 
     def when_drained(self, callback: Callable[[], None]) -> None:
         """Call back once when nothing is in flight: now, or later on the writer's thread."""
         with self._lock:
-            if draining := self._in_flight > 0:
+            if draining := bool(self._flights):
                 self._waiting.append(callback)
         if draining:
             self._writer.engine.hurry_up()
@@ -168,7 +187,7 @@ class DatabaseAccess:
         Raises:
             StorageError: a write in the background has failed.
         """
-        if self._in_flight:
+        if self._flights:
             await self._drained()
         if self._failure is not None:
             raise self._failure

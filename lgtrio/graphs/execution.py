@@ -31,7 +31,14 @@ from lgtrio.graphs.runtimes import execution_runtime
 from lgtrio.graphs.tap import StreamTap
 from lgtrio.graphs.threads import NodeThreads
 from lgtrio.graphs.watch import node_of_context
-from lgtrio.runs.executor import ErrorInfo, GraphEnd, GraphOutcome, Part
+from lgtrio.runs.executor import (
+    ErrorInfo,
+    GraphEnd,
+    GraphOutcome,
+    LastWrites,
+    LastWritesFailed,
+    Part,
+)
 from lgtrio.storage.interface import RunRecord
 from lgtrio.wire.enums import StreamMode
 from lgtrio.wire.kwargs import RunKwargs
@@ -79,7 +86,11 @@ class Execution:
     def __attrs_post_init__(self) -> None:
         self.kwargs = RunKwargs.from_json(self.run.kwargs)
         self.calls = RunCalls(self.run.run_id, node_of_context)
-        self.persistence = self.database.for_run(self.run.run_id, self.kwargs.durability)
+        self.persistence = self.database.for_run(
+            self.run.run_id,
+            self.kwargs.durability,
+            fresh=self.run.temporary and self.run.attempt == 1,
+        )
         self.tap = StreamTap(
             self.run.run_id,
             frozenset(self.kwargs.stream_mode),
@@ -229,6 +240,8 @@ class Execution:
             if calls:
                 await asyncio.wait([asyncio.wrap_future(call) for call in calls])
         self.fence()
+        if self._ran_through():
+            return  # its last writes and its end are stored together
         try:
             await self.persistence.access.wait_drained()
         except Exception as error:  # a write in the background: the run is not what it seems
@@ -236,7 +249,7 @@ class Execution:
 
     async def _outcome(self) -> GraphOutcome:
         if self._ran_through():
-            return finished(self.tap)
+            return finished(self.tap, self._last_writes())
         error = error_info(self._error) if self._error is not None else None
         persistence = self.database.for_state()
         graph = persistence.give_to(self._graph or self.loaded.sample)
@@ -244,6 +257,21 @@ class Execution:
             return GraphOutcome(self._end, self.tap.values_json(), error=error)
         snapshot = await graph.aget_state(self._thread_config())
         return from_snapshot(self._end, snapshot, error)
+
+    def _last_writes(self) -> LastWrites | None:
+        access = self.persistence.access
+        if not access.in_flight and access.failure is None:
+            return None
+
+        def check() -> None:
+            if access.failure is not None:
+                raise LastWritesFailed from access.failure
+
+        def outcome() -> GraphOutcome:
+            error = access.failure
+            return self.outcome_from_storage(GraphEnd.FAILED, error_info(error) if error else None)
+
+        return LastWrites(check, outcome)
 
     def _ran_through(self) -> bool:
         """Whether the graph is known to have nothing left to do, without asking the database."""

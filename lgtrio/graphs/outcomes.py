@@ -7,13 +7,13 @@ from langgraph.types import StateSnapshot
 from lgtrio.graphs.encode import to_json
 from lgtrio.graphs.snapshots import pending_interrupts
 from lgtrio.graphs.tap import StreamTap
-from lgtrio.runs.executor import ErrorInfo, GraphEnd, GraphOutcome
+from lgtrio.runs.executor import ErrorInfo, GraphEnd, GraphOutcome, LastWrites
 
 
-def finished(tap: StreamTap) -> GraphOutcome:
+def finished(tap: StreamTap, last_writes: LastWrites | None) -> GraphOutcome:
     """Of a graph that ran to its very end: the last values it emitted are its state."""
     values = tap.values_json()
-    return GraphOutcome(GraphEnd.FINISHED, values, result=values)
+    return GraphOutcome(GraphEnd.FINISHED, values, result=values, last_writes=last_writes)
 
 
 def from_snapshot(

@@ -60,16 +60,20 @@ class GraphDatabase:
     ) -> GraphDatabase:
         return cls(CheckpointWriter(engine), item_index, item_ttl or ItemTtl())
 
-    def for_run(self, run_id: str, durability: Durability) -> Persistence:
-        return self._make(run_id, durability)
+    def for_run(self, run_id: str, durability: Durability, *, fresh: bool) -> Persistence:
+        """
+        Args:
+            fresh: nothing is stored of the run's thread yet.
+        """
+        return self._make(run_id, durability, fresh=fresh)
 
     def for_state(self) -> Persistence:
         """For operations that belong to no run; each of their writes is durable on return."""
-        return self._make(None, Durability.SYNC)
+        return self._make(None, Durability.SYNC, fresh=False)
 
-    def _make(self, run_id: str | None, durability: Durability) -> Persistence:
+    def _make(self, run_id: str | None, durability: Durability, *, fresh: bool) -> Persistence:
         access = DatabaseAccess(self.writer, run_id or "")
-        saver = RunSaver(access, run_id=run_id, durability=durability)
+        saver = RunSaver(access, run_id=run_id, durability=durability, fresh=fresh)
         ttl = TTLConfig(
             default_ttl=self.item_ttl.default_minutes,
             refresh_on_read=self.item_ttl.refresh_on_read,

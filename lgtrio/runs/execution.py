@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import orjson
@@ -11,7 +12,14 @@ from attrs import define, evolve, field
 
 from lgtrio.errors import StorageError
 from lgtrio.runs.errands import STORE_SECONDS
-from lgtrio.runs.executor import ErrorInfo, Executor, GraphEnd, GraphOutcome, Part
+from lgtrio.runs.executor import (
+    ErrorInfo,
+    Executor,
+    GraphEnd,
+    GraphOutcome,
+    LastWritesFailed,
+    Part,
+)
 from lgtrio.runs.handles import Handles, RunHandle
 from lgtrio.runs.stops import Act, Conclusion, Stop, StopKind, conclude, error_json
 from lgtrio.runs.thread_streams import ThreadStreams
@@ -53,16 +61,29 @@ class Execution:
         The log task is outside the run's cancel scope: what the graph sent before a cancel is
         still stored and delivered.
         """
+        if not run.resumable:
+            await self._execute_within_limits(run, handle, log=None)
+            return
         async with trio.open_nursery() as nursery:
-            with handle.scope, _deadline(self.run_timeout) as deadline:
-                if run.resumable:
-                    await _continue_numbering(handle)
-                    nursery.start_soon(_log_frames, handle)
-                await self._execute_graph(run, handle)
-            if deadline.cancelled_caught:
-                stop = Stop(StopKind.DEADLINE, Cause.DEADLINE)
-                handle.request_stop(stop, cancel=False, asked=deadline.deadline)
+            await self._execute_within_limits(run, handle, log=nursery)
             handle.stream.close_log()
+
+    async def _execute_within_limits(
+        self, run: RunRecord, handle: RunHandle, *, log: trio.Nursery | None
+    ) -> None:
+        """Under the run's cancel scope and its deadline.
+
+        Args:
+            log: for the task that stores what is streamed.
+        """
+        with handle.scope, _deadline(self.run_timeout) as deadline:
+            if log is not None:
+                await _continue_numbering(handle)
+                log.start_soon(_log_frames, handle)
+            await self._execute_graph(run, handle)
+        if deadline.cancelled_caught:
+            stop = Stop(StopKind.DEADLINE, Cause.DEADLINE)
+            handle.request_stop(stop, cancel=False, asked=deadline.deadline)
 
     async def _execute_graph(self, run: RunRecord, handle: RunHandle) -> None:
         self.threads.run_started(handle)
@@ -81,16 +102,17 @@ class Execution:
     async def _settle(self, run: RunRecord, handle: RunHandle) -> bool:
         """Store the run's end, then tell it; a database that fails is asked again."""
         handle.settling = True
-        conclusion = _conclude(handle)
-        last = None
-        if conclusion.error is not None:
-            error = Part("error", "error", error_json(conclusion.error))
-            last = handle.stream.number(error)
+        conclusion, last = _end_of(handle)
         give_up_at = trio.current_time() + STORE_SECONDS
         while not (self.stopping and trio.current_time() >= give_up_at):
             with trio.move_on_after(STORE_SECONDS, shield=True):
                 try:
                     return await self._store_end(run, handle, conclusion, last)
+                except LastWritesFailed as lost:
+                    log.exception("a run's last writes failed", run_id=run.run_id)
+                    handle.outcome = await _outcome_without(lost, handle)
+                    conclusion, last = _end_of(handle)
+                    continue
                 except StorageError:
                     log.exception("the end of a run could not be stored", run_id=run.run_id)
             await trio.sleep(RETRY_SECONDS)
@@ -122,6 +144,7 @@ class Execution:
                 cause=cause,
                 actor=actor,
                 asked=asked,
+                check=_check_of(handle),
             )
         if last is not None:
             handle.stream.publish_last(last)
@@ -147,6 +170,34 @@ async def _log_frames(handle: RunHandle) -> None:
     except StorageError:
         log.exception("the log of a resumable stream failed", run_id=handle.run_id)
         handle.fail(ErrorInfo("StorageError", "The stream's log could not be written."))
+
+
+def _check_of(handle: RunHandle) -> Callable[[], None] | None:
+    outcome = handle.outcome
+    return None if outcome is None or outcome.last_writes is None else outcome.last_writes.check
+
+
+async def _outcome_without(lost: LastWritesFailed, handle: RunHandle) -> GraphOutcome:
+    """What a run has left whose last writes have failed."""
+    assert handle.outcome is not None
+    assert handle.outcome.last_writes is not None
+    try:
+        return await trio.to_thread.run_sync(
+            handle.outcome.last_writes.outcome, abandon_on_cancel=True
+        )
+    except Exception:  # LangGraph's code over the user's channels; the run ends all the same
+        log.exception("the state of a run could not be read", run_id=handle.run_id)
+        error = ErrorInfo("StorageError", str(lost.__cause__))
+        return GraphOutcome(GraphEnd.FAILED, values=None, error=error)
+
+
+def _end_of(handle: RunHandle) -> tuple[Conclusion, Frame | None]:
+    """How the run ends, and the last frame of its stream if it ends with an error."""
+    conclusion = _conclude(handle)
+    if conclusion.error is None:
+        return conclusion, None
+    error = Part("error", "error", error_json(conclusion.error))
+    return conclusion, handle.stream.number(error)
 
 
 def _conclude(handle: RunHandle) -> Conclusion:

@@ -6,7 +6,7 @@ Only plain data crosses: ids, JSON bytes, enums.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -45,6 +45,24 @@ class ErrorInfo:
     message: str
 
 
+class LastWritesFailed(Exception):
+    """A write of a run failed after its graph had ended."""
+
+
+@frozen
+class LastWrites:
+    """What a run that has ended has given the database and has no answer for yet.
+
+    The database keeps the order, so the run's end can be stored right behind, in the same
+    transaction, which saves waiting for one of their own.
+    """
+
+    check: Callable[[], None]
+    """For the transaction that stores the end. Raises LastWritesFailed if one of them failed."""
+    outcome: Callable[[], GraphOutcome]
+    """How the run has ended then. For a worker thread, which it blocks."""
+
+
 @frozen
 class GraphOutcome:
     end: GraphEnd
@@ -58,6 +76,8 @@ class GraphOutcome:
     """What `wait` answers: values, plus `__interrupt__` when interrupted."""
     error: ErrorInfo | None = None
     """Set with FAILED and REFUSED."""
+    last_writes: LastWrites | None = None
+    """Set with FINISHED, where the database has not answered all of the run's writes."""
 
 
 class RunSink(Protocol):
@@ -77,7 +97,8 @@ class RunSink(Protocol):
 
     def ended(self, outcome: GraphOutcome) -> None:
         """Called exactly once, after the last `parts`, when nothing of the run is written
-        any more: its task has ended and its saver has nothing in flight, or it is fenced."""
+        any more: its task has ended and its saver has nothing in flight but what the outcome's
+        `last_writes` says, or it is fenced."""
         ...
 
 

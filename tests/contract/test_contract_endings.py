@@ -31,6 +31,22 @@ FAILED = ThreadOutcome(
 # -- finishing -----------------------------------------------------------------------------
 
 
+async def test_a_check_that_raises_changes_nothing(storage: Storage) -> None:
+    run_id = await running(storage)
+    before = await thread(storage)
+
+    def check() -> None:
+        raise LookupError
+
+    for _ in range(2):
+        with pytest.raises(LookupError):
+            await storage.finish_run(
+                run_id, RunStatus.SUCCESS, IDLE, cause=Cause.GRAPH, check=check
+            )
+    assert await status(storage, run_id) == "running"
+    assert await thread(storage) == before
+
+
 @pytest.mark.parametrize("end", sorted(TERMINAL))
 async def test_a_finished_run_leaves_its_outcome_on_the_thread(
     storage: Storage, end: RunStatus

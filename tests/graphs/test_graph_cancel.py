@@ -50,6 +50,7 @@ async def _cancel_at(client: Client, step: int, durability: str) -> tuple[GraphE
             await trio.testing.wait_all_tasks_blocked()
             executor.slots["three"].post(partial(count_down, step))
     assert sink.outcome is not None
+    await client.storing_the_end(sink.outcome)
     at_the_end = client.rows()
     await client.quiet()
     assert client.rows() == at_the_end, f"written after the end, cancelled in round {step}"

@@ -12,8 +12,9 @@ import pytest
 import trio
 from graph_client import Open, Recorder
 
+from lgtrio.errors import StorageError
 from lgtrio.graphs.failures import MASKED
-from lgtrio.runs.executor import ErrorInfo, GraphEnd
+from lgtrio.runs.executor import ErrorInfo, GraphEnd, LastWritesFailed
 
 KINDS = {
     "value": ErrorInfo("ValueError", "boom happened"),
@@ -50,6 +51,25 @@ async def test_whatever_a_node_raises(open_graphs: Open, graph: str, modes: list
             assert cancelled.error.error == "NodeCancelledError"
         assert other.outcome.end is GraphEnd.FINISHED
         assert client.side.executor.slots[graph].loop is loop, "the loop has been replaced"
+
+
+async def test_a_last_write_that_fails_is_found_by_the_end_that_is_stored_with_it(
+    open_graphs: Open,
+):
+    async with open_graphs() as client:
+        broken = """CREATE TRIGGER broken BEFORE INSERT ON checkpoints
+            WHEN (SELECT count(*) FROM checkpoints) >= 2 BEGIN SELECT RAISE(ABORT, 'broken'); END"""
+        await client.storage.engine.write(lambda connection: connection.execute(broken) and None)
+        sink = Recorder()
+        with pytest.raises(LastWritesFailed) as failed:
+            await client.run("ticker", {"count": 1, "every": 0}, sink=sink)
+        assert isinstance(failed.value.__cause__, StorageError)
+        outcome = sink.outcome
+        assert outcome is not None
+        assert outcome.end is GraphEnd.FINISHED
+        left = await trio.to_thread.run_sync(outcome.last_writes.outcome)
+        assert left.end is GraphEnd.FAILED
+        assert left.error.error == "StorageError"
 
 
 async def test_a_failed_run_keeps_what_was_done(open_graphs: Open):

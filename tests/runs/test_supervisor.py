@@ -15,9 +15,24 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from lgtrio.errors import Conflict, InvalidRequest, NotFound, ShuttingDown, ThreadBusy
+from lgtrio.errors import (
+    Conflict,
+    InvalidRequest,
+    NotFound,
+    ShuttingDown,
+    StorageError,
+    ThreadBusy,
+)
+from lgtrio.runs.executor import (
+    ErrorInfo,
+    GraphEnd,
+    GraphOutcome,
+    LastWrites,
+    LastWritesFailed,
+    RunSink,
+)
 from lgtrio.runs.streams import StreamCut
-from lgtrio.storage.interface import Cause, Storage
+from lgtrio.storage.interface import Cause, RunRecord, Storage
 from lgtrio.storage.sqlite import open_sqlite
 from lgtrio.wire.enums import CancelAction
 from lgtrio.wire.ids import new_id
@@ -90,6 +105,39 @@ async def test_an_executor_that_raises_ends_its_run_and_nothing_else(
     await b.ended(broken.run_id, other.run_id)
     assert await b.status(broken.run_id) == "error"
     assert await b.status(other.run_id) == "success"
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_a_run_whose_last_write_fails_ends_with_an_error(
+    storage: Storage, readable: bool
+) -> None:
+    """On the real clock: what the run has left is read in a worker thread."""
+
+    def check() -> None:
+        raise LastWritesFailed from StorageError("broken")
+
+    def left() -> GraphOutcome:
+        if not readable:
+            raise RuntimeError("this too")
+        error = ErrorInfo("StorageError", "broken")
+        return GraphOutcome(GraphEnd.FAILED, b'{"kept":1}', error=error)
+
+    class LosingExecutor(ScriptedExecutor):
+        async def execute(self, _run: RunRecord, sink: RunSink) -> GraphOutcome:
+            outcome = GraphOutcome(
+                GraphEnd.FINISHED, b'{"lost":1}', last_writes=LastWrites(check, left)
+            )
+            sink.ended(outcome)
+            return outcome
+
+    async with bench(storage, executor=LosingExecutor()) as b:
+        run = await b.submit(new_run(T), follow=False)
+        answer = await b.supervisor.following.join(run)
+        assert answer == b'{"__error__":{"error":"StorageError","message":"broken"}}'
+        assert await b.status(run.run_id) == "error"
+        thread = await storage.get_thread(T)
+        assert thread is not None
+        assert thread.values == (b'{"kept":1}' if readable else None)
 
 
 async def test_a_temporary_run_takes_its_thread_along(autojump_clock: MockClock, b: Bench) -> None:

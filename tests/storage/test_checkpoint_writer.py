@@ -14,7 +14,7 @@ from held_writer import held_writer
 
 from lgtrio.errors import StorageError
 from lgtrio.storage.interface import CheckpointRow, WriteRow
-from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter
+from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter, Flight
 from lgtrio.storage.sqlite.engine import Engine
 from lgtrio.storage.sqlite.migrations import migrate
 
@@ -58,7 +58,7 @@ def test_rows_that_cannot_be_stored_fail_alone(engine: Engine, *, done_twice: bo
     with held_writer(engine):
         for row in (_checkpoint("1"), _checkpoint("2", needs_blob=True), _checkpoint("3")):
             name = row.checkpoint_id
-            writer.submit([row], [_write(name, b"value")], partial(stored, name))
+            writer.submit([row], [_write(name, b"value")], Flight(), partial(stored, name))
         if done_twice:  # it shares the transaction and makes everything run again
             engine.submit(_half_done, done=failed.append)
     engine.write_sync(lambda _: None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from attrs import frozen
@@ -176,12 +176,15 @@ class RunStorage(Protocol):
         actor: str | None = None,
         asked: float | None = None,
         only: RunStatus | None = None,
+        check: Callable[[], None] | None = None,
     ) -> FinishedRun | None:
         """End an active run with a terminal status; deletes its thread if it is temporary.
 
         Args:
             asked: see `JournalLine`; so in the two methods below.
             only: end it only while it has this status (PENDING: unless it was claimed).
+            check: called inside the transaction, after all writes that were submitted before; what
+                it raises is raised, and nothing is changed. It may be called again.
             thread: None leaves the thread row's values, error and interrupts as they are
                 (a pending run was cancelled).
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import outcome
 from attrs import define, field
@@ -25,11 +26,32 @@ thread; must be quick and must not raise."""
 
 
 @define(eq=False)
+class Flight:
+    """A write on its way to the database."""
+
+    error: Exception | None = None
+    """What went wrong; known within the transaction, to whatever comes later in it."""
+
+    @contextmanager
+    def noting_failure(self) -> Iterator[None]:
+        """Around the write, each time that it is run."""
+        self.error = None
+        try:
+            yield
+        except sqlite3.Error as error:
+            self.error = translate(error)
+            raise
+        except Exception as error:
+            self.error = error
+            raise
+
+
+@define(eq=False)
 class _Entry:
     checkpoints: Sequence[CheckpointRow]
     writes: Sequence[WriteRow]
+    flight: Flight
     stored: Stored
-    error: Exception | None = None
 
     def put(self, connection: sqlite3.Connection) -> None:
         put_checkpoints(connection, self.checkpoints)
@@ -49,6 +71,7 @@ class CheckpointWriter:
         self,
         checkpoints: Sequence[CheckpointRow],
         writes: Sequence[WriteRow],
+        flight: Flight,
         stored: Stored,
     ) -> None:
         """Queue rows in the order of the calls; never waits for the database.
@@ -58,7 +81,7 @@ class CheckpointWriter:
         All of them are stored or none. Rows that cannot be stored fail alone: others that
         happen to share the operation are not affected.
         """
-        entry = _Entry(checkpoints, writes, stored)
+        entry = _Entry(checkpoints, writes, flight, stored)
         with self._lock:
             if self._waiting is not None:
                 self._waiting.append(entry)
@@ -75,7 +98,7 @@ class CheckpointWriter:
             self._no_more_into(entries)
             failed = result.error if isinstance(result, outcome.Error) else None
             for entry in entries:
-                entry.stored(entry.error or _as_exception(failed))
+                entry.stored(entry.flight.error or _as_exception(failed))
 
         try:
             self.engine.submit(put_checkpoint_rows, done=done, hurry=False)
@@ -91,17 +114,19 @@ class CheckpointWriter:
 def _put(connection: sqlite3.Connection, entries: Sequence[_Entry]) -> None:
     """All at once; if that fails one by one, so that only the culprit has an error."""
     if len(entries) == 1:
-        entries[0].put(connection)
+        with entries[0].flight.noting_failure():
+            entries[0].put(connection)
         return
     for entry in entries:
-        entry.error = None  # of a transaction that was undone and is run again
+        entry.flight.error = None  # of a transaction that was undone and is run again
     together = _Entry(
         [row for entry in entries for row in entry.checkpoints],
         [row for entry in entries for row in entry.writes],
+        Flight(),
         stored=lambda _: None,
     )
     _attempt(connection, together)
-    if together.error is not None:
+    if together.flight.error is not None:
         for entry in entries:
             _attempt(connection, entry)
 
@@ -114,7 +139,7 @@ def _attempt(connection: sqlite3.Connection, entry: _Entry) -> None:
         if not connection.in_transaction:
             raise  # SQLite has rolled back everything (a full disk): the engine tells everybody
         connection.execute("ROLLBACK TO checkpoint_rows")
-        entry.error = translate(error) if isinstance(error, sqlite3.Error) else error
+        entry.flight.error = translate(error) if isinstance(error, sqlite3.Error) else error
     connection.execute("RELEASE checkpoint_rows")
 
 

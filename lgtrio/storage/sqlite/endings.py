@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from attrs import evolve
 
 from lgtrio.errors import IllegalTransition
@@ -23,7 +25,10 @@ def finish_run(
     actor: str | None,
     asked: float | None,
     only: RunStatus | None,
+    check: Callable[[], None] | None,
 ) -> FinishedRun | None:
+    if check is not None:
+        check()
     run = _active(tx, run_id, only)
     if run is None:
         return None

@@ -334,6 +334,7 @@ class SqliteStorage:
         actor: str | None = None,
         asked: float | None = None,
         only: RunStatus | None = None,
+        check: Callable[[], None] | None = None,
     ) -> FinishedRun | None:
         return await self._write(
             endings.finish_run,
@@ -344,6 +345,7 @@ class SqliteStorage:
             actor=actor,
             asked=asked,
             only=only,
+            check=check,
         )
 
     async def requeue_run(
