@@ -14,6 +14,7 @@ from langgraph.types import Command, Send
 from pydantic import BaseModel, ValidationError
 
 from lgtrio import __version__
+from lgtrio.graphs.tracing import own_tracer
 from lgtrio.storage.interface import RunRecord
 from lgtrio.wire.kwargs import RunKwargs
 
@@ -58,6 +59,8 @@ def run_config(run: RunRecord, kwargs: RunKwargs, unknown: frozenset[str]) -> Ru
             "run_id": run.run_id,
         },
     )
+    if tracers := own_tracer(kwargs):
+        config["callbacks"] = tracers
     if "tags" in given:
         config["tags"] = list(given["tags"] or ())
     if "run_name" in given:

@@ -14,7 +14,7 @@ that, and `tests/graphs/test_tap.py` compares what comes out here with `astream`
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from attrs import define, field
 from langchain_core.callbacks import BaseCallbackHandler
@@ -87,7 +87,7 @@ class StreamTap:
         configurable = config.setdefault("configurable", {})
         configurable[CONFIG_KEY_STREAM] = StreamProtocol(self._emitted, modes)
         configurable[CONFIG_KEY_RUNTIME] = Runtime(store=store, stream_writer=self.write)
-        handlers: list[BaseCallbackHandler] = []
+        handlers = [*cast("list[BaseCallbackHandler]", config.get("callbacks") or ())]
         if StreamMode.MESSAGES in self.modes or StreamMode.MESSAGES_TUPLE in self.modes:
             handlers.append(_MessagesHandler(self._message, self.subgraphs))
         if StreamMode.TOOLS in self.modes:

@@ -30,6 +30,8 @@ class RunKwargs:
     interrupt_after: str | Sequence[str] | None = None
     webhook: str | None = None
     feedback_keys: Sequence[str] | None = None
+    langsmith_tracer: dict[str, str | None] | None = None
+    """`project_name` and `example_id` of the run's trace."""
     temporary: bool = False
     subgraphs: bool = False
     resumable: bool = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 from orjson import loads
 
 from lgtrio.storage.interface import AssistantRecord, Firing, Json, NewRun
@@ -113,7 +113,7 @@ class RunPlan:
         }
 
     def _kwargs(self, merged: Merged) -> RunKwargs:
-        body = self.body
+        body, tracer = self.body, self.body.langsmith_tracer
         return RunKwargs(
             input=body.input,
             command=body.command,
@@ -124,6 +124,7 @@ class RunPlan:
             interrupt_after=body.interrupt_after,
             webhook=body.webhook,
             feedback_keys=body.feedback_keys,
+            langsmith_tracer=None if tracer is None else asdict(tracer),
             temporary=self.temporary,
             subgraphs=body.stream_subgraphs,
             resumable=body.stream_resumable,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Any, Final, NewType
+from uuid import UUID
 
 from attrs import field, frozen
 from orjson import Fragment, dumps
@@ -44,8 +45,19 @@ Delay = NewType("Delay", float)
 Url = NewType("Url", str)
 """Not empty; the server's settings say which ones are allowed."""
 
+ExampleId = NewType("ExampleId", str)
+"""A UUID."""
+
 DEFAULT_MODES: Final = Modes((StreamMode.VALUES,))
 MAX_DELAY: Final = 10 * 365 * 24 * 3600
+
+
+@frozen
+class LangsmithTracer:
+    """What the trace of a run belongs to."""
+
+    project_name: str | None = None
+    example_id: ExampleId | None = None
 
 
 @frozen
@@ -76,8 +88,8 @@ class RunCreate:
     webhook: Url | None = None
     feedback_keys: Strings | None = None
     """Stored and shown; there is no feedback service to make links from."""
-    langsmith_tracer: Any = None
-    """Accepted, without effect: it addresses a hosted service."""
+    langsmith_tracer: LangsmithTracer | None = None
+    """Of effect where the server traces its runs to LangSmith."""
     raise_error: Any = None
     """Accepted, without effect: old clients send it, and raise by themselves."""
     strict_resume: bool = False
@@ -167,6 +179,13 @@ def _take_url(value: Any, _type: Any) -> str:
     return value
 
 
+def _take_example_id(value: Any, _type: Any) -> str:
+    try:
+        return str(UUID(value))
+    except (ValueError, AttributeError, TypeError):
+        raise WrongValue("a UUID", value) from None
+
+
 @frozen
 class KnownConfig:
     """The keys of a run's config that are checked; others are kept as they are."""
@@ -189,6 +208,7 @@ CONVERTER.register_structure_hook(Nodes, _take_nodes)
 CONVERTER.register_structure_hook(Delay, _take_delay)
 CONVERTER.register_structure_hook(Url, _take_url)
 CONVERTER.register_structure_hook(Config, _take_config)
+CONVERTER.register_structure_hook(ExampleId, _take_example_id)
 
 _MODE: Final = {"type": "string", "enum": list(StreamMode)}
 JSON_FORMS[Modes] = {"anyOf": [_MODE, {"type": "array", "items": _MODE}]}
@@ -196,6 +216,7 @@ JSON_FORMS[Nodes] = {"anyOf": [{"const": "*"}, {"type": "array", "items": {"type
 JSON_FORMS[Delay] = {"type": "number", "minimum": 0, "maximum": MAX_DELAY}
 JSON_FORMS[Url] = {"type": "string", "minLength": 1}
 JSON_FORMS[Config] = KnownConfig
+JSON_FORMS[ExampleId] = {"type": "string", "format": "uuid"}
 
 
 # -- answers -------------------------------------------------------------------------------------

@@ -164,9 +164,7 @@ async def test_fields_are_checked_before_anything_is_stored(
 
 
 async def test_fields_without_effect_do_no_harm(api: Live) -> None:
-    body = run_body(
-        [["emit", 1]], feedback_keys=["a"], langsmith_tracer={"project_name": "p"}, raise_error=True
-    )
+    body = run_body([["emit", 1]], feedback_keys=["a"], raise_error=True)
     answer = await api.http.post("/runs/wait", json=body)
     assert answer.json() == {"seen": [1]}
 

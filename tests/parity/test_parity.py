@@ -13,9 +13,6 @@ EXCLUDED = {
 }
 """Methods that need no proof, and why."""
 
-WITHOUT = {(f"runs.{way}", "langsmith_tracing") for way in ("create", "stream", "wait")}
-"""Parameters without an effect, as lgtrio/docs/errors.md says."""
-
 METHODS = surface()
 """Of the newest SDK."""
 
@@ -57,7 +54,7 @@ def test_every_parameter_has_a_proof(surfaces: dict[str, Surface], method: str) 
         return
     for version, offered in surfaces.items():
         possible = [each for each in PROOFS.values() if each.possible(offered)]
-        proven = WITHOUT | {claim for each in possible for claim in each.claims}
+        proven = {claim for each in possible for claim in each.claims}
         for kind, parameters in offered.get(method, {}).items():
             missing = [each for each in parameters if (method, each) not in proven]
             assert not missing, f"{version}, {kind}: nothing proves {method}({missing})"

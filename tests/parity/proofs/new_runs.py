@@ -154,6 +154,15 @@ def stream_with_feedback_keys(world: World) -> None:
     assert world.only_run(thread_id)["kwargs"]["feedback_keys"] == [world.mark]
 
 
+@proves_each(MAKING, "langsmith_tracing")
+def run_with_a_trace_of_its_own(world: World, method: str) -> None:
+    """Where it goes to is shown in tests/tracing; this server does not trace."""
+    thread_id = world.thread()
+    tracing = {"project_name": world.mark, "example_id": str(uuid4())}
+    outcome(world, method, thread_id, "echo", input={}, langsmith_tracing=tracing)
+    assert world.only_run(thread_id)["kwargs"]["langsmith_tracer"] == tracing
+
+
 # -- what streams tell ---------------------------------------------------------------------
 
 
