@@ -31,7 +31,7 @@ from lgtrio.langgraph_json import LanggraphConfig, read_langgraph_json
 from lgtrio.listen import bind_socket, url_of
 from lgtrio.runs.metrics import RunMetrics, TrioMetrics
 from lgtrio.runs.supervisor import RunOptions, Supervisor, open_supervisor
-from lgtrio.runs.sweeps import sweep_items, sweep_threads
+from lgtrio.runs.sweeps import sweep_items, sweep_kept_streams, sweep_threads
 from lgtrio.runs.webhooks import WebhookQueue
 from lgtrio.storage.interface import Storage
 from lgtrio.storage.sqlite import open_sqlite
@@ -179,6 +179,7 @@ def _start_sweeps(
     items = partial(sweep_items, graphs.items, config.store.ttl.sweep_minutes * 60)
     supervisor.nursery.start_soon(threads)
     supervisor.nursery.start_soon(items)
+    supervisor.nursery.start_soon(sweep_kept_streams, storage)
 
 
 def _run_options(settings: Settings) -> RunOptions:

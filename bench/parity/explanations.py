@@ -275,10 +275,6 @@ _RUNS: Final = [
         "Ignored, with a warning in the log", "runs: feedback keys / asked for: body.*", quirk=20
     ),
     _said(
-        "The events of a stateless run are stored with it, and go with it when it has ended",
-        "streams: of stateless runs / when it has ended: status",
-    ),
-    _said(
         "A path that leads somewhere",
         "*: headers.location",
         reference='"/runs/<run *>/stream"',

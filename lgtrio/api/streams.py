@@ -16,12 +16,15 @@ from lgtrio.api.asking import (
     location_after,
     query,
     request_id,
+    run_of,
     thread_of,
 )
 from lgtrio.api.bodies import ResultSource, RunBody, Source, StreamSource
 from lgtrio.api.orders import Orders
 from lgtrio.api.runs import existing_run
 from lgtrio.api.services import Services
+from lgtrio.errors import NotFound
+from lgtrio.runs.streams import Subscription
 from lgtrio.runs.supervisor import Submitted
 from lgtrio.wire.enums import DisconnectMode
 from lgtrio.wire.runs import RunCreate
@@ -102,19 +105,14 @@ class StreamRoutes:
         )
 
     async def join_stream(self, thread_id: str, run_id: str) -> Response:
-        asked = query()
-        cancel_on_disconnect = asked.boolean("cancel_on_disconnect")
-        run = await existing_run(self.services.storage, thread_id, run_id)
-        subscription = await self.services.supervisor.following.follow(
-            run,
-            modes=frozenset(asked.all("stream_mode")) or None,
-            last_event_id=last_event_id(),
-        )
-        path = run_path(run.thread_id, run.run_id)
-        since = f"0-{subscription.after}" if run.resumable else None
+        cancel_on_disconnect = query().boolean("cancel_on_disconnect")
+        thread_id, run_id = thread_of(thread_id), run_of(run_id)
+        subscription, resumable = await self._followed(thread_id, run_id)
+        path = run_path(thread_id, run_id)
+        since = f"0-{subscription.after}" if resumable else None
         return self._answer(
             StreamSource(subscription),
-            run.run_id,
+            run_id,
             headers={
                 **STREAM_HEADERS,
                 "Content-Location": path,
@@ -122,6 +120,20 @@ class StreamRoutes:
             },
             cancel_on_disconnect=cancel_on_disconnect,
         )
+
+    async def _followed(self, thread_id: str, run_id: str) -> tuple[Subscription, bool]:
+        """The run's stream, or what is kept of it, and whether clients may come back to it."""
+        storage, following = self.services.storage, self.services.supervisor.following
+        modes = frozenset(query().all("stream_mode")) or None
+        after = last_event_id()
+        try:
+            run = await existing_run(storage, thread_id, run_id)
+        except NotFound:
+            if not await storage.has_kept_stream(thread_id, run_id):
+                raise
+            kept = await following.follow_kept(run_id, modes=modes, last_event_id=after)
+            return kept, True
+        return await following.follow(run, modes=modes, last_event_id=after), run.resumable
 
     def _answer(
         self,

@@ -50,7 +50,7 @@ class Following:
         Raises:
             InvalidRequest: that is no id of a resumable run's stream.
         """
-        after = await self._place_in_log(run, last_event_id) if run.resumable else 0
+        after = await self._place_in_log(run.run_id, last_event_id) if run.resumable else 0
         handle = await self.handle_of(run)
         return Subscription(
             run.run_id,
@@ -61,9 +61,20 @@ class Following:
             reading_log=run.resumable,
         )
 
-    async def _place_in_log(self, run: RunRecord, last_event_id: str | None) -> int:
+    async def follow_kept(
+        self,
+        run_id: str,
+        *,
+        modes: frozenset[str] | None = None,
+        last_event_id: str | None = None,
+    ) -> Subscription:
+        """Join what is kept of the stream of a stateless run that is gone; see `follow`."""
+        after = await self._place_in_log(run_id, last_event_id)
+        return Subscription(run_id, self.storage, None, modes=modes, after=after, reading_log=True)
+
+    async def _place_in_log(self, run_id: str, last_event_id: str | None) -> int:
         if last_event_id is None:
-            return await self.storage.last_frame(run.run_id)
+            return await self.storage.last_frame(run_id)
         after = parse_frame_id(last_event_id)
         if after is None:
             raise InvalidRequest(

@@ -18,6 +18,8 @@ log = structlog.get_logger(__name__)
 PAUSE: Final = 0.02
 """Seconds between two steps when there is much to do, so that other writes come in between."""
 
+_STREAMS_INTERVAL: Final = 60.0
+
 Step = Callable[[], Awaitable[bool]]
 """Clears a little away; True if there is more to do now."""
 
@@ -31,6 +33,11 @@ async def sweep_threads(
         on_deleted: called with the id of each thread that is gone.
     """
     await sweep("threads", partial(_expire_threads, storage, on_deleted), interval=interval)
+
+
+async def sweep_kept_streams(storage: Storage) -> None:
+    """Task: forget the streams of stateless runs that have been kept long enough; see `sweep`."""
+    await sweep("streams", storage.forget_streams, interval=_STREAMS_INTERVAL)
 
 
 async def sweep_items(store: ItemStore, interval: float) -> None:

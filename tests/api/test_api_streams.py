@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import orjson
@@ -238,6 +239,58 @@ async def test_events_that_are_not_stored_any_more_are_not_passed_over_in_silenc
         for last, expected in ((seen[15], seen[16:]), ("-1", seen[16:])):
             replayed = await api.http.get(path, headers={"Last-Event-ID": last})
             assert ids(replayed.text) == expected
+
+
+async def test_the_stream_of_a_stateless_run_outlives_it(api: Live) -> None:
+    body = run_body([["emit", 1], ["emit", 2]], stream_resumable=True)
+    answer = await api.http.post("/runs/stream", json=body)
+    location = answer.headers["location"]
+    path = location.partition("?")[0]
+    assert (await api.http.get(path.removesuffix("/stream"))).status_code == 404, "it is gone"
+    assert (await api.http.get(location)).text == answer.text, "for one that had no event yet"
+    rest = await api.http.get(path, headers={"Last-Event-ID": ids(answer.text)[1]})
+    assert ids(rest.text) == ids(answer.text)[2:]
+    assert rest.headers["location"] == f"{path}?last_event_id=0-2"
+    nothing_new = await api.http.get(path)
+    assert (nothing_new.status_code, nothing_new.text) == (200, "")
+    one_mode = await api.http.get(f"{location}&stream_mode=custom")
+    assert [name for name, _ in events(one_mode.text)] == ["metadata"]
+    assert (await api.http.get(path, headers={"Last-Event-ID": "x"})).status_code == 422
+    other = path.replace(path.split("/")[2], str(uuid4()))
+    assert (await api.http.get(other)).status_code == 404, "of another thread"
+
+
+async def test_a_stateless_run_that_fails_or_is_cancelled_keeps_its_stream_too(api: Live) -> None:
+    body = run_body([["emit", 1], ["fail"]], stream_resumable=True)
+    failed = await api.http.post("/runs/stream", json=body)
+    replayed = await api.http.get(failed.headers["location"])
+    assert replayed.text == failed.text
+    assert events(replayed.text)[-1][0] == "error"
+    body = run_body([["gate", "g"]], stream_resumable=True)
+    run = (await api.http.post("/runs", json=body)).json()
+    await api.executor.reached["g"].wait()
+    path = f"/threads/{run['thread_id']}/runs/{run['run_id']}"
+    await api.http.post(f"{path}/cancel", params={"wait": True})
+    replayed = await api.http.get(f"{path}/stream", headers={"Last-Event-ID": "-1"})
+    assert [name for name, _ in events(replayed.text)] == ["metadata"]
+
+
+@pytest.mark.parametrize("how", ["delete", "rollback", "not resumable"])
+async def test_what_keeps_no_stream(api: Live, how: str) -> None:
+    body = run_body([["emit", 1], ["gate", "g"]], stream_resumable=how != "not resumable")
+    run = (await api.http.post("/runs", json=body)).json()
+    await api.executor.reached["g"].wait()
+    path = f"/threads/{run['thread_id']}/runs/{run['run_id']}"
+    if how == "delete":
+        await api.http.delete(f"/threads/{run['thread_id']}")
+    elif how == "rollback":
+        await api.http.post(f"{path}/cancel", params={"action": "rollback", "wait": True})
+    else:
+        api.executor.gates["g"].set()
+        await api.supervisor.following.wait_ended(run["run_id"])
+    answer = await api.http.get(f"{path}/stream", headers={"Last-Event-ID": "-1"})
+    assert answer.status_code == 404
+    assert await api.storage.last_frame(run["run_id"]) == 0
 
 
 async def test_runs_that_are_not_resumable_have_no_ids(api: Live) -> None:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from itertools import combinations_with_replacement
+from uuid import uuid4
 
-from databases import FRAMES_PER_RUN, IDLE, Clock, T, U, finish, running
+from databases import FRAMES_PER_RUN, IDLE, Clock, T, U, create, finish, new_run, running
 
-from lgtrio.storage.interface import Cause, Frame, FrameLog, JournalSpan, NewThread, Storage
+from lgtrio.storage.interface import (
+    Cause,
+    Frame,
+    FrameLog,
+    JournalSpan,
+    NewThread,
+    RunRecord,
+    Storage,
+)
 from lgtrio.wire.enums import RunStatus
 
 
@@ -66,6 +75,62 @@ async def test_frames_survive_the_end_and_are_not_stored_for_a_run_that_is_gone(
     await storage.delete_run(run_id)
     await storage.append_frames(run_id, _frames(3, 3))
     assert await storage.last_frame(run_id) == 0
+
+
+async def _stateless(storage: Storage, *, resumable: bool = True) -> RunRecord:
+    """A running stateless run on a thread of its own, with two frames."""
+    new = new_run(str(uuid4()), temporary=True, resumable=resumable)
+    run = (await create(storage, new, claim=True)).claimed
+    assert run is not None
+    await storage.append_frames(run.run_id, _frames(1, 2))
+    return run
+
+
+async def test_frames_of_a_stateless_run_outlive_it_for_a_while(
+    storage: Storage, clock: Clock
+) -> None:
+    runs = [await _stateless(storage) for _ in range(12)]
+    for run in runs[:-1]:
+        await finish(storage, run.run_id)
+        assert await storage.get_thread(run.thread_id) is None
+    clock.advance(500)
+    last = runs[-1]
+    await finish(storage, last.run_id, RunStatus.ERROR)
+    assert await storage.has_kept_stream(last.thread_id, last.run_id)
+    assert not await storage.has_kept_stream(T, last.run_id), "of another thread"
+    assert await storage.read_frames(last.run_id, after=1) == _frames(2, 2)
+    await storage.append_frames(last.run_id, _frames(3, 3))
+    assert await storage.last_frame(last.run_id) == 2, "it has ended"
+    assert not await storage.forget_streams()
+    clock.advance(101)
+    assert await storage.forget_streams(), "a few at a time"
+    assert not await storage.forget_streams()
+    kept = [run for run in runs if await storage.last_frame(run.run_id)]
+    assert kept == [last]
+    assert not await storage.has_kept_stream(runs[0].thread_id, runs[0].run_id)
+
+
+async def test_a_stateless_run_before_another_is_there_itself(storage: Storage) -> None:
+    run = await _stateless(storage)
+    behind = (await create(storage, new_run(run.thread_id))).run
+    await finish(storage, run.run_id)
+    assert await storage.get_run(run.run_id) is not None
+    assert not await storage.has_kept_stream(run.thread_id, run.run_id)
+    assert await storage.last_frame(run.run_id) == 2
+    await storage.delete_run(behind.run_id)
+    await storage.delete_thread(run.thread_id)
+    assert await storage.last_frame(run.run_id) == 0
+
+
+async def test_only_an_end_keeps_frames(storage: Storage) -> None:
+    runs = [await _stateless(storage) for _ in range(2)]
+    runs.append(await _stateless(storage, resumable=False))
+    await storage.rollback_run(runs[0].run_id, cause=Cause.CLIENT)
+    await storage.delete_thread(runs[1].thread_id)
+    await finish(storage, runs[2].run_id)
+    for run in runs:
+        assert await storage.last_frame(run.run_id) == 0
+        assert not await storage.has_kept_stream(run.thread_id, run.run_id)
 
 
 async def test_the_logs_of_a_thread_in_the_order_of_their_first_frames(storage: Storage) -> None:

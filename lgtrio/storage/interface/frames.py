@@ -59,3 +59,15 @@ class FrameStorage(Protocol):
     async def frame_logs(self, thread_id: str) -> Sequence[FrameLog]:
         """Of the thread's runs that have stored frames, in the order of their first ones."""
         ...
+
+    async def has_kept_stream(self, thread_id: str, run_id: str) -> bool:
+        """Whether this is a stateless run that has ended and is gone, and its frames are not."""
+        ...
+
+    async def forget_streams(self) -> bool:
+        """One bounded step: delete frames of stateless runs that have been kept long enough.
+
+        Returns:
+            There is more to do now.
+        """
+        ...

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from lgtrio.errors import IllegalTransition
 from lgtrio.storage.interface import Cause, FinishedRun, RunRecord, ThreadOutcome, ThreadRecord
-from lgtrio.storage.sqlite import journal, runs, threads, webhooks
+from lgtrio.storage.sqlite import journal, kept_streams, runs, threads, webhooks
 from lgtrio.storage.sqlite.journal import Change
 from lgtrio.storage.sqlite.lane import undo
 from lgtrio.storage.sqlite.transaction import Tx
@@ -44,6 +44,8 @@ def finish_run(
     else:
         left = threads.leave_outcome(tx, ended.thread_id, thread)
     webhooks.queue_end(tx, run.record, ended, thread, left)
+    if _goes_with_thread(ended, left):
+        kept_streams.keep(tx, ended)
     return _finished(tx, ended, left, cause=cause)
 
 
@@ -66,6 +68,7 @@ def _end_with_thread(
         Change(run, run.status, status, cause, actor, asked),
         Change(run, status, None, cause, _thread_of(run)),
     )
+    kept_streams.keep(tx, ended)
     threads.delete_row(tx, run.thread_id)
     webhooks.queue_end(tx, run, ended, thread, None)
     return FinishedRun(run=ended, thread=None, next_pending=False)
@@ -126,13 +129,18 @@ def _finished(tx: Tx, run: RunRecord, thread: ThreadRecord | None, *, cause: Cau
     Args:
         thread: as settled after the run has left the lane.
     """
-    busy = thread is not None and thread.status is ThreadStatus.BUSY
-    if run.temporary and not busy:
+    if _goes_with_thread(run, thread):
         threads.remove(tx, run.thread_id, cause=cause, actor=_thread_of(run))
         return FinishedRun(run=run, thread=None, next_pending=False)
+    busy = thread is not None and thread.status is ThreadStatus.BUSY
     others = threads.active_runs(tx.connection, run.thread_id) if busy else []
     waiting = any(other.status is RunStatus.PENDING for other in others)
     return FinishedRun(run=run, thread=thread, next_pending=waiting)
+
+
+def _goes_with_thread(run: RunRecord, thread: ThreadRecord | None) -> bool:
+    """Whether its thread was made for this run, and no other run needs it."""
+    return run.temporary and (thread is None or thread.status is not ThreadStatus.BUSY)
 
 
 def _thread_of(run: RunRecord) -> str:

@@ -340,9 +340,34 @@ _WEBHOOKS: Final = (
     "CREATE INDEX webhooks_by_time ON webhooks (due_at)",
 )
 
+_KEPT_STREAMS: Final = (
+    """
+    CREATE TABLE kept_streams (
+        run_id TEXT NOT NULL PRIMARY KEY,
+        thread_id TEXT NOT NULL,
+        until TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX kept_streams_by_time ON kept_streams (until)",
+    "DROP TRIGGER run_deleted",
+    """
+    CREATE TRIGGER run_deleted AFTER DELETE ON runs BEGIN
+        DELETE FROM run_kwargs WHERE run_id = old.run_id;
+        DELETE FROM frames WHERE run_id = old.run_id
+            AND NOT EXISTS (SELECT 1 FROM kept_streams WHERE run_id = old.run_id);
+    END
+    """,
+    """
+    CREATE TRIGGER kept_stream_deleted AFTER DELETE ON kept_streams BEGIN
+        DELETE FROM frames WHERE run_id = old.run_id;
+    END
+    """,
+)
+
 MIGRATIONS: Final[Sequence[Migration]] = (
     Migration("records, checkpoints, store", (*_RECORDS, *_CHECKPOINTS, *_DELETES, *_STORE)),
     Migration("time to live and search of threads", (*_THREAD_TTL, *_THREAD_SEARCH)),
     Migration("search of assistants", _ASSISTANT_SEARCH),
     Migration("crons and webhooks", (*_CRONS, *_WEBHOOKS)),
+    Migration("streams of stateless runs that have ended", _KEPT_STREAMS),
 )

@@ -63,6 +63,7 @@ from lgtrio.storage.sqlite import (
     endings,
     expiry,
     journal,
+    kept_streams,
     lane,
     recovery,
     runs,
@@ -401,6 +402,12 @@ class SqliteStorage:
 
     async def frame_logs(self, thread_id: str) -> Sequence[FrameLog]:
         return await self._scan(frame_logs, thread_id)
+
+    async def has_kept_stream(self, thread_id: str, run_id: str) -> bool:
+        return await self._read(kept_streams.is_kept, thread_id, run_id)
+
+    async def forget_streams(self) -> bool:
+        return await self._write(kept_streams.forget)
 
     # -- crons -------------------------------------------------------------------------
 
