@@ -30,7 +30,7 @@ from lgtrio.storage.interface import (
     WriteRow,
 )
 from lgtrio.storage.sqlite import SqliteStorage, open_sqlite
-from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter
+from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter, Flight
 from lgtrio.wire.enums import MultitaskStrategy, RunStatus, ThreadStatus
 
 DONE = ThreadOutcome(rest_status=ThreadStatus.IDLE, values=b'{"n": 1}')
@@ -81,6 +81,7 @@ async def _run(storage: SqliteStorage, thread_id: str, *, temporary: bool) -> No
     CheckpointWriter(storage.engine).submit(
         [CheckpointRow(thread_id, "", id_, None, run_id, "msgpack", b"", b"{}") for id_ in ids],
         [WriteRow(thread_id, "", id_, "task", "", 0, "n", run_id, "msgpack", b"") for id_ in ids],
+        Flight(),
         stored.append,
     )
     assert stored == [None]
