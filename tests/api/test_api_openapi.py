@@ -8,8 +8,9 @@ from typing import Any
 
 import orjson
 import pytest
+import trio
 from jsonschema import Draft202012Validator
-from live import GRAPHS, Live
+from live import GRAPHS, Live, live
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from lgtrio.api.app import create_app
@@ -20,13 +21,19 @@ from lgtrio.wire.states import HistoryQuery, StateAtCheckpoint, StateUpdate
 from lgtrio.wire.threads import ThreadCreate, ThreadPatch
 
 
-@pytest.fixture
-async def document(api: Live) -> Any:
-    answer = await api.http.get("/openapi.json")
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/json"
-    assert (await api.http.get("/openapi.json")).content == answer.content
-    return answer.json()
+@pytest.fixture(scope="module")
+def document() -> Any:
+    """As a server answers; the tests of this file only read it."""
+
+    async def ask() -> Any:
+        async with live() as api:
+            answer = await api.http.get("/openapi.json")
+            assert answer.status_code == 200
+            assert answer.headers["content-type"] == "application/json"
+            assert (await api.http.get("/openapi.json")).content == answer.content
+            return answer.json()
+
+    return trio.run(ask)
 
 
 def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
@@ -56,7 +63,7 @@ async def test_every_route_is_in_it(api: Live, document: Any) -> None:
     assert document["openapi"].startswith("3.1.")
 
 
-async def test_it_is_consistent(document: Any) -> None:
+def test_it_is_consistent(document: Any) -> None:
     names = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(set(names)) == len(names)
     tags = {tag["name"] for tag in document["tags"]}
@@ -75,11 +82,11 @@ async def test_it_is_consistent(document: Any) -> None:
         Draft202012Validator.check_schema(schema)
 
 
-async def test_it_is_openapi(document: Any) -> None:
+def test_it_is_openapi(document: Any) -> None:
     OpenAPIV31SpecValidator(document).validate()
 
 
-async def test_the_graphs_that_are_served_are_named(document: Any) -> None:
+def test_the_graphs_that_are_served_are_named(document: Any) -> None:
     schemas = document["components"]["schemas"]
     graphs = {"type": "string", "enum": list(GRAPHS)}
     assert schemas["AssistantCreate"]["properties"]["graph_id"] == graphs
@@ -87,7 +94,7 @@ async def test_the_graphs_that_are_served_are_named(document: Any) -> None:
         assert graphs in schemas[name]["properties"]["assistant_id"]["anyOf"]
 
 
-async def test_the_journal_is_marked_as_our_own(document: Any) -> None:
+def test_the_journal_is_marked_as_our_own(document: Any) -> None:
     own = {path for path, _, operation in operations(document) if "own" in operation["tags"][0]}
     assert own == {path for path in document["paths"] if "journal" in path}
 
@@ -149,7 +156,7 @@ BODIES: list[tuple[type, Any]] = [
 @pytest.mark.parametrize(
     ("cls", "body"), BODIES, ids=[f"{cls.__name__}-{body}" for cls, body in BODIES]
 )
-async def test_schemas_and_parsers_agree(document: Any, cls: type, body: Any) -> None:
+def test_schemas_and_parsers_agree(document: Any, cls: type, body: Any) -> None:
     schema = {"$ref": f"#/components/schemas/{cls.__name__}", "components": document["components"]}
     assert Draft202012Validator(schema).is_valid(body) == is_taken(cls, body)
 

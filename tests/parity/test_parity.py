@@ -17,7 +17,7 @@ METHODS = surface()
 """Of the newest SDK."""
 
 # The first test waits for the proofs of all.
-pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1000)]
 
 
 @pytest.mark.parametrize("proof", sorted(PROOFS))
