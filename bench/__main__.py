@@ -7,6 +7,7 @@ import json
 import logging
 import resource
 import shlex
+import signal
 import sys
 import time
 from datetime import UTC, datetime
@@ -96,12 +97,18 @@ def _play(results: Results, scenarios: list[Scenario], wanted: Asked, console: C
         *columns, TimeElapsedColumn(), console=console, transient=True, refresh_per_second=2
     ) as progress:
         bar = progress.add_task("starting", total=total)
+
+        def begun(what: str) -> None:
+            progress.update(bar, description=what)
+            if not console.is_terminal:
+                console.print(f"{datetime.now():%H:%M:%S} {what}", soft_wrap=True)
+
         runner = Runner(
             peers,
             wanted.options,
             results,
             None if wanted.profile is None else Profiler(wanted.out, wanted.profile),
-            begun=lambda what: progress.update(bar, description=what),
+            begun=begun,
             done=lambda turns: progress.advance(bar, turns),
             complain=lambda what: progress.console.print(f"[yellow]{what}[/]", soft_wrap=True),
         )
@@ -149,4 +156,6 @@ if __name__ == "__main__":
     gc.freeze()
     # Databases are filled in this process; what the storage logs of that is of no interest.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    # Asked to end, it stops its servers and writes what it has, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     main()

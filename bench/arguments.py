@@ -36,7 +36,10 @@ class Asked:
 
 def asked(words: Sequence[str] | None = None) -> Asked:
     words = sys.argv[1:] if words is None else words
-    args = _parser().parse_args(words)
+    parser = _parser()
+    args = parser.parse_args(words)
+    if args.quick and args.write_readme:
+        parser.error("--write-readme does not take the figures of --quick")
     options = quick() if args.quick else Options()
     for name in ("rounds", "seconds"):
         if (value := getattr(args, name)) is not None:

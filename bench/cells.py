@@ -18,6 +18,10 @@ Alone = Callable[[Floor, Options], Figures]
 OURS = "lgtrio"
 
 
+class TooSlow(Exception):
+    """A turn would take, or has taken, longer than it may."""
+
+
 @frozen
 class Setting:
     """The server that a cell needs; neighbouring cells with equal settings share one."""

@@ -20,6 +20,8 @@ MATCHES: Final = 100
 """Threads that a selective search matches, whatever the number of threads."""
 _AT_ONCE: Final = 1_000
 _OVER_HTTP: Final = 32
+"""Clients that do it at a time."""
+_OVER_HTTP_SECONDS: Final = 240
 _MESSAGES: Final = [{"type": "human", "content": "word " * 100, "id": "m"}]
 
 
@@ -60,14 +62,21 @@ def _make_threads(tx: Tx, *, size: int, numbers: range) -> None:
 
 
 def store_threads(url: str, size: int) -> None:
-    """Create so many threads; they have metadata and no values."""
+    """Create so many threads; they have metadata and no values.
+
+    Raises:
+        TimeoutError: it takes too long.
+    """
     if size:
         asyncio.run(_store_threads(url, size))
 
 
 async def _store_threads(url: str, size: int) -> None:
     numbers = iter(range(size))
-    async with aiohttp.ClientSession(url, timeout=aiohttp.ClientTimeout(total=60)) as http:
+    async with (
+        asyncio.timeout(_OVER_HTTP_SECONDS),
+        aiohttp.ClientSession(url, timeout=aiohttp.ClientTimeout(total=60)) as http,
+    ):
         await asyncio.gather(*(_post_threads(http, size, numbers) for _ in range(_OVER_HTTP)))
 
 

@@ -84,12 +84,16 @@ def targets_table(results: Results) -> str:
 def _beside_a_timer(results: Results, target: Target) -> str:
     cells = [found for name in target.cells if (found := results.of(name))]
     timer = target.beside and any(waits(cell, target.beside) is not None for cell in cells)
-    return " (its rate is a timer's)" if timer else ""
+    return " (its rate is that of a timer)" if timer else ""
 
 
 def _why_not(results: Results, target: Target) -> str:
-    played = all(results.of(cell) for cell in target.cells)
-    return "no figure (see its table)" if played else "not measured"
+    cells = [results.of(cell) for cell in target.cells]
+    if not all(cells):
+        return "not measured"
+    if target.beside and not any(cell and target.beside in cell.contestants for cell in cells):
+        return f"not measured ({target.beside} did not take part)"
+    return "no figure (see its table)"
 
 
 # -- scenarios ---------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from attrs import define, evolve, field
 
-from bench.cells import OURS, Cell, Scenario, Setting
+from bench.cells import OURS, Cell, Scenario, Setting, TooSlow
 from bench.figures import Figures
 from bench.floor import Floor
 from bench.load import warm_up
@@ -164,14 +164,15 @@ async def _bounded(cell: Cell, server: Server, options: Options) -> Figures:
         async with asyncio.timeout(cell.limit):
             return await cell.play(server, options)
     except TimeoutError:
-        raise TimeoutError(f"too slow: a turn took more than {cell.limit:.0f} s") from None
+        raise TooSlow(f"a turn took more than {cell.limit:g} s") from None
 
 
 def sentence(failure: BaseException) -> str:
     """The first of a group of failures, in words."""
     while isinstance(failure, BaseExceptionGroup):
         failure = failure.exceptions[0]
-    if isinstance(failure, NotPlayed):
-        return f"not played: {failure}"
+    words = {NotPlayed: "not played", TooSlow: "too slow"}
+    if type(failure) in words:
+        return f"{words[type(failure)]}: {failure}"
     text = " ".join(str(failure).split())
     return f"{type(failure).__name__}: {text[:300]}".rstrip(": ")

@@ -125,6 +125,7 @@ def _beside_dev(cell: str, suffix: str) -> list[Target]:
             at_most=0.6,
             unit="× its CPU-ms",
             cells=[cell],
+            beside=DEV,
         ),
     ]
 

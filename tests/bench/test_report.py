@@ -95,6 +95,10 @@ def test_what_was_not_measured_is_said() -> None:
     markdown = as_markdown(results(ours=[turn(1)]))
     assert line(markdown, "| idle memory").endswith("not measured |")
     assert line(markdown, "| `runs/wait`, 1-step").endswith("no figure (see its table) |")
+    measured = results(ours=[turn(1)])
+    measured.cells[0] = evolve(measured.cells[0], cell=Cell("stateless-1-step-64"))
+    row = line(as_markdown(measured), "| stateless wait, 64 clients, beside the dev server: runs/s")
+    assert row.endswith("not measured (langgraph-dev did not take part) |")
 
 
 # -- tables ------------------------------------------------------------------------------------
@@ -124,7 +128,7 @@ def test_a_target_beside_a_timer_says_so() -> None:
     cell = evolve(measured.cells[0].cell, name="stateless-1-step-64")
     measured.cells = [evolve(measured.cells[0], cell=cell)]
     row = line(as_markdown(measured), "| stateless wait, 64 clients, beside the dev server: runs/s")
-    assert row.endswith("| met (its rate is a timer's) |")
+    assert row.endswith("| met (its rate is that of a timer) |")
 
 
 def test_a_busy_client_is_named() -> None:
@@ -221,7 +225,10 @@ def test_settings_from_the_command_line() -> None:
     assert "cost/state-1-MB" not in chosen
 
 
-@pytest.mark.parametrize("words", [["--peer", "nobody"], ["--peer", "a=b"], ["--rounds", "0"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--peer", "nobody"], ["--peer", "a=b"], ["--rounds", "0"], ["--write-readme", "--quick"]],
+)
 def test_mistakes_on_the_command_line(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         asked(words)
