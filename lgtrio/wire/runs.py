@@ -166,7 +166,7 @@ def _take_nodes(value: Any, _type: Any) -> Any:
 
 
 def _take_delay(value: Any, _type: Any) -> int | float:
-    if type(value) not in (int, float):
+    if not isinstance(value, int | float) or isinstance(value, bool):
         raise WrongValue("a number", value)
     if not 0 <= value <= MAX_DELAY:
         raise WrongValue("0 or more seconds, at most ten years", value)
