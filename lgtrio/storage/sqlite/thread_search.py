@@ -12,7 +12,7 @@ from lgtrio.storage.interface import FoundThreads, ThreadFilter, ThreadOrder, Th
 from lgtrio.storage.sqlite import threads
 from lgtrio.storage.sqlite.metadata_index import MetadataIndex
 from lgtrio.storage.sqlite.searching import Part, Search, Sql
-from lgtrio.storage.sqlite.thread_values import SHORT_VALUES, VALUES, VALUES_INDEX, is_short
+from lgtrio.storage.sqlite.thread_values import OF_VALUES, VALUES, VALUES_INDEX, is_short
 
 METADATA_INDEX: Final = MetadataIndex("threads", "metadata", owner="thread_id")
 
@@ -74,8 +74,10 @@ def _parts(wanted: ThreadFilter) -> Iterator[Part]:
         yield METADATA_INDEX.part(wanted.metadata, "threads.metadata")
     if wanted.values:
         # All messages of a conversation need not be read to compare a word of its state.
-        text = SHORT_VALUES if is_short(wanted.values) else VALUES
-        yield VALUES_INDEX.part(wanted.values, text)
+        if is_short(wanted.values):
+            yield VALUES_INDEX.part(wanted.values, "searchable", within=OF_VALUES)
+        else:
+            yield VALUES_INDEX.part(wanted.values, VALUES)
 
 
 def _list(ids: Sequence[str]) -> Any:

@@ -14,12 +14,12 @@ from lgtrio.storage.interface import Json
 from lgtrio.storage.sqlite.metadata_index import LONGEST, MetadataIndex
 from lgtrio.storage.sqlite.transaction import Tx
 
-VALUES: Final = (
-    "(SELECT value FROM thread_values WHERE thread_values.thread_id = threads.thread_id)"
+OF_VALUES: Final = (
+    "(SELECT {} FROM thread_values WHERE thread_values.thread_id = threads.thread_id)"
 )
-"""SQL for the values of a row of `threads`."""
-SHORT_VALUES: Final = VALUES.replace("SELECT value", "SELECT searchable")
-"""SQL for what is short of them; enough to compare what `is_short`."""
+"""SQL for what can be said of the values of a row of `threads`, in the place of the braces."""
+VALUES: Final = OF_VALUES.format("value")
+"""SQL for the values themselves."""
 
 VALUES_INDEX: Final = MetadataIndex("thread_values", "searchable", owner="thread_id")
 
