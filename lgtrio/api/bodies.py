@@ -26,6 +26,8 @@ class Source(Protocol):
 
     sign: bytes
     """What a client is sent while there is nothing to say."""
+    exhausted: bool
+    """It is known that no chunk follows."""
 
     async def next_chunk(self) -> bytes | None:
         """The next bytes for the client; None at the end.
@@ -45,6 +47,7 @@ class StreamSource:
 
     subscription: Subscription
     sign: bytes = HEARTBEAT
+    exhausted: bool = False
 
     async def next_chunk(self) -> bytes | None:
         try:
@@ -64,13 +67,13 @@ class ResultSource:
     run: RunRecord
     handle: RunHandle | None
     sign: bytes = FILLER
-    _given: bool = False
+    exhausted: bool = False
 
     async def next_chunk(self) -> bytes | None:
-        if self._given:
+        if self.exhausted:
             return None
         result = await self.supervisor.following.join(self.run, self.handle)
-        self._given = True
+        self.exhausted = True
         return result
 
     def close(self) -> None:
@@ -90,7 +93,8 @@ class RunBody(ResponseBody):
     on_disconnect: Callable[[], None] | None = None
     """Called when the connection ends before the source does. Sync, because the request's
     own task is being cancelled then."""
-    _finished: bool = field(default=False, init=False)
+    finished: bool = field(default=False, init=False)
+    """There is nothing left to send."""
     _next_sign: float = field(default=0.0, init=False)
 
     async def __aenter__(self) -> Self:
@@ -113,7 +117,7 @@ class RunBody(ResponseBody):
             with trio.move_on_at(self._next_sign):
                 chunk = await self.source.next_chunk()
                 if chunk is None:
-                    self._finished = True
+                    self.finished = True
                     raise StopAsyncIteration
                 return chunk
         self._next_sign += self.period
@@ -122,5 +126,5 @@ class RunBody(ResponseBody):
     def close(self) -> None:
         """Whoever sends this body calls this at its end, however it ended."""
         self.source.close()
-        if self.on_disconnect is not None and not self._finished:
+        if self.on_disconnect is not None and not self.finished:
             self.on_disconnect()

@@ -105,7 +105,11 @@ class Exchange(TrioASGIHTTPConnection):
             await send(_MORE)  # the head leaves before the first chunk is there
             async with body:
                 async for chunk in body:
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+                    more = not body.source.exhausted
+                    body.finished = not more
+                    await send({"type": "http.response.body", "body": chunk, "more_body": more})
+                    if not more:  # the last chunk and the end have left together
+                        return
             await send(_NO_MORE)
         except StreamCut:
             return

@@ -71,6 +71,7 @@ class TraceSource:
     ends_with_line: bool
     """The last line is where the trace was to end, and not what is newest."""
     sign: bytes = FILLER
+    exhausted: bool = False
     _text: TraceText = field(factory=TraceText, init=False)
     _last: JournalLine | None = field(default=None, init=False)
     _ended: bool = field(default=False, init=False)
@@ -104,6 +105,7 @@ class JournalSource:
 
     reader: JournalReader
     sign: bytes = HEARTBEAT
+    exhausted: bool = False
 
     async def next_chunk(self) -> bytes | None:
         lines = await self.reader.receive()

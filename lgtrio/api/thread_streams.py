@@ -22,6 +22,7 @@ class ThreadSource:
 
     follower: ThreadFollower
     sign: bytes = HEARTBEAT
+    exhausted: bool = False
 
     async def next_chunk(self) -> bytes | None:
         try:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
 from attrs import define, field
 
@@ -14,6 +14,7 @@ from lgtrio.errors import StorageError, StorageUnavailable
 from lgtrio.storage.sqlite.item_filter import add_item_matches
 from lgtrio.storage.sqlite.metadata_index import add_contains
 
+T = TypeVar("T")
 Synchronous = Literal["off", "normal", "full", "extra"]
 
 MEMORY: Final = ":memory:"
@@ -130,6 +131,18 @@ class Readers:
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+        finally:
+            self._give_back(connection)
+
+    def look_up(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a query of one statement, which reads all of its rows.
+
+        Raises:
+            StorageUnavailable: the pool is closed, or the file cannot be opened.
+        """
+        connection = self._take()
+        try:
+            return query(connection)
         finally:
             self._give_back(connection)
 

@@ -505,12 +505,12 @@ class SqliteStorage:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
-        """A look-up by key: microseconds, cheaper here than the way to a thread and back.
+        """A look-up by key in one statement: cheaper here than the way to a thread and back.
 
         It can be cancelled but lets no other task in: that takes nearly as long as the look-up.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        return self.engine.read(lambda connection: query(connection, *args, **kwargs))
+        return self.engine.look_up(lambda connection: query(connection, *args, **kwargs))
 
     async def _scan(
         self,
