@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -24,9 +25,11 @@ from lgtrio.api.orders import Orders
 from lgtrio.api.runs import existing_run
 from lgtrio.api.services import Services
 from lgtrio.errors import NotFound
+from lgtrio.runs.frames import Selection
 from lgtrio.runs.streams import Subscription
 from lgtrio.runs.supervisor import Submitted
 from lgtrio.wire.enums import DisconnectMode
+from lgtrio.wire.query import Query
 from lgtrio.wire.runs import RunCreate
 
 STREAM_HEADERS: Final = {
@@ -70,6 +73,7 @@ class StreamRoutes:
         self, submitted: Submitted, body: RunCreate, *, stateless: bool
     ) -> Response:
         assert submitted.subscription is not None, "asked for with follow=True"
+        submitted.subscription.selection = Selection(namespaces=_namespaces(query()))
         run = submitted.run
         path = run_path(run.thread_id, run.run_id)
         return self._answer(
@@ -105,8 +109,18 @@ class StreamRoutes:
         )
 
     async def join_stream(self, thread_id: str, run_id: str) -> Response:
+        return await self._join_stream(thread_of(thread_id), run_of(run_id))
+
+    async def join_stateless_stream(self, run_id: str) -> Response:
+        storage, run_id = self.services.storage, run_of(run_id)
+        run = await storage.get_run(run_id)
+        thread_id = run.thread_id if run else await storage.thread_of_kept_stream(run_id)
+        if thread_id is None:
+            raise NotFound("Run not found")
+        return await self._join_stream(thread_id, run_id)
+
+    async def _join_stream(self, thread_id: str, run_id: str) -> Response:
         cancel_on_disconnect = query().boolean("cancel_on_disconnect")
-        thread_id, run_id = thread_of(thread_id), run_of(run_id)
         subscription, resumable = await self._followed(thread_id, run_id)
         path = run_path(thread_id, run_id)
         since = f"0-{subscription.after}" if resumable else None
@@ -124,16 +138,17 @@ class StreamRoutes:
     async def _followed(self, thread_id: str, run_id: str) -> tuple[Subscription, bool]:
         """The run's stream, or what is kept of it, and whether clients may come back to it."""
         storage, following = self.services.storage, self.services.supervisor.following
-        modes = frozenset(query().all("stream_mode")) or None
-        after = last_event_id()
+        asked = query()
+        modes = frozenset(asked.all("stream_mode")) or None
+        selection = Selection(modes=modes, namespaces=_namespaces(asked))
+        known = {"last_event_id": last_event_id(), "checkpoint_id": asked.last("checkpoint_id")}
         try:
             run = await existing_run(storage, thread_id, run_id)
         except NotFound:
-            if not await storage.has_kept_stream(thread_id, run_id):
+            if await storage.thread_of_kept_stream(run_id) != thread_id:
                 raise
-            kept = await following.follow_kept(run_id, modes=modes, last_event_id=after)
-            return kept, True
-        return await following.follow(run, modes=modes, last_event_id=after), run.resumable
+            return await following.follow_kept(run_id, selection=selection, **known), True
+        return await following.follow(run, selection=selection, **known), run.resumable
 
     def _answer(
         self,
@@ -150,6 +165,11 @@ class StreamRoutes:
             on_disconnect=disconnected if cancel_on_disconnect else None,
         )
         return TrioResponse(body, headers=headers)
+
+
+def _namespaces(asked: Query) -> Sequence[str] | None:
+    """Where events must come from; None for anywhere. The empty one is the root graph."""
+    return asked.given("namespace") or None
 
 
 def _result_headers(thread_id: str, run_id: str) -> dict[str, str]:

@@ -23,6 +23,7 @@ def _info() -> bytes:
                 "langsmith": False,
                 "langsmith_tracing_replicas": False,
                 "langsmith_tracing_session_on_runs": False,
+                "stream_namespaces": True,
                 "strict_resume": True,
             },
             "host": {

@@ -76,6 +76,19 @@ _LAST_EVENT_ID: Final = Parameter(
     "Last-Event-ID", str, "Id of the last event received, or -1 for all from the start.", "header"
 )
 _LAST_EVENT_ID_QUERY: Final = Parameter("last_event_id", str, "Counts where the header is absent.")
+_NAMESPACE: Final = Parameter(
+    "namespace",
+    list[str],
+    "Only events of these (sub)graphs, without those that their tools call; empty: the root.",
+)
+_JOIN_STREAM: Final = (
+    Parameter("stream_mode", list[StreamMode], "Only events of these modes."),
+    _NAMESPACE,
+    Parameter("checkpoint_id", str, "Of a state that is known: only events after it."),
+    _CANCEL_ON_DISCONNECT,
+    _LAST_EVENT_ID,
+    _LAST_EVENT_ID_QUERY,
+)
 _CANCEL: Final = (
     Parameter("wait", bool, "Answer when the run has really ended."),
     Parameter("action", CancelAction, "`rollback`: as if it had never been."),
@@ -554,6 +567,7 @@ def _followed_runs(services: Services, orders: Orders) -> Iterator[Route]:
             "The run's events, up to its end",
             Content.EVENTS,
             body=RunCreate,
+            parameters=(_NAMESPACE,),
             headers=_RUN_HEADERS,
             refusals=(400, 409),
         ),
@@ -585,12 +599,7 @@ def _followed_runs(services: Services, orders: Orders) -> Iterator[Route]:
             "Follow a run's stream",
             "The run's events, up to its end",
             Content.EVENTS,
-            parameters=(
-                Parameter("stream_mode", list[StreamMode], "Only events of these modes."),
-                _CANCEL_ON_DISCONNECT,
-                _LAST_EVENT_ID,
-                _LAST_EVENT_ID_QUERY,
-            ),
+            parameters=_JOIN_STREAM,
             headers=_RUN_HEADERS,
         ),
     )
@@ -622,8 +631,19 @@ def _followed_runs(services: Services, orders: Orders) -> Iterator[Route]:
             "The run's events, up to its end",
             Content.EVENTS,
             body=RunCreate,
+            parameters=(_NAMESPACE,),
             headers=_RUN_HEADERS,
             refusals=(400, 404),
+        ),
+        Route(
+            "GET",
+            "/runs/<run_id>/stream",
+            streams.join_stateless_stream,
+            "Follow a run's stream, without its thread's id",
+            "The run's events, up to its end",
+            Content.EVENTS,
+            parameters=_JOIN_STREAM,
+            headers=_RUN_HEADERS,
         ),
         Route(
             "POST",

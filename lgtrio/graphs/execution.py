@@ -95,6 +95,7 @@ class Execution:
             self.run.run_id,
             frozenset(self.kwargs.stream_mode),
             self.kwargs.subgraphs,
+            self.run.resumable,
             self.report,
             self.wants_parts,
         )

@@ -40,6 +40,7 @@ from lgtrio.graphs.snapshots import checkpoint_of
 from lgtrio.graphs.subgraph_events import SubgraphEvents
 from lgtrio.graphs.tool_events import ToolEvents, ToolsHandler
 from lgtrio.runs.executor import Part
+from lgtrio.runs.frames import MARK
 from lgtrio.storage.interface import Json
 from lgtrio.wire.enums import StreamMode
 
@@ -62,6 +63,8 @@ class StreamTap:
     run_id: str
     modes: Collection[StreamMode]
     subgraphs: bool
+    marks: bool
+    """Whether checkpoints are marked in the stream, for clients that come back to one."""
     send: Callable[[Part], None]
     wanted: Callable[[], bool] = lambda: True
     """Whether a part would reach anybody; if not, it is not even encoded."""
@@ -84,6 +87,8 @@ class StreamTap:
         modes |= {_DIRECT[mode] for mode in self.modes if mode in _DIRECT}
         if StreamMode.LIFECYCLE in self.modes:
             modes.add("tasks")
+        if self.marks:
+            modes.add("checkpoints")
         configurable = config.setdefault("configurable", {})
         configurable[CONFIG_KEY_STREAM] = StreamProtocol(self._emitted, modes)
         configurable[CONFIG_KEY_RUNTIME] = Runtime(store=store, stream_writer=self.write)
@@ -121,15 +126,15 @@ class StreamTap:
             if StreamMode.VALUES in self.modes and not self.closed and self.wanted():
                 self.send(Part("values", "values", self.values_json()))
             return
-        if mode == "values" and StreamMode.VALUES not in self.modes:
-            return
         if mode == "tasks" and StreamMode.LIFECYCLE in self.modes:
             self._subgraphs(namespace, payload)
-            if StreamMode.TASKS not in self.modes:
-                return
         if mode == "debug":
             payload = _debug_payload(payload)
-        self._send(mode, NS_SEP.join(namespace), payload)
+        if mode in self.modes:
+            self._send(mode, NS_SEP.join(namespace), payload)
+        if self.marks and mode == "checkpoints" and not namespace and not self.closed:
+            checkpoint_id: str = payload["config"]["configurable"]["checkpoint_id"]
+            self.send(Part(MARK, MARK, checkpoint_id.encode()))
 
     def _message(self, chunk: StreamChunk) -> None:
         namespace, _, (message, metadata) = chunk

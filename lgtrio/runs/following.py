@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 
 import trio
 from attrs import define
 
 from lgtrio.errors import InvalidRequest, ShuttingDown
 from lgtrio.runs.execution import Execution
-from lgtrio.runs.frames import parse_frame_id
+from lgtrio.runs.frames import EVERYTHING, Selection, parse_frame_id
 from lgtrio.runs.handles import Handles, RunHandle
 from lgtrio.runs.results import stored_result
 from lgtrio.runs.retries import until_done
@@ -17,6 +18,8 @@ from lgtrio.runs.streams import Subscription
 from lgtrio.runs.thread_streams import ThreadFollower, ThreadStreams
 from lgtrio.storage.interface import RunRecord, Storage
 from lgtrio.wire.enums import ACTIVE, ThreadStreamMode
+
+_FROM_START: Final = "-1"
 
 
 @define(eq=False)
@@ -33,16 +36,19 @@ class Following:
         self,
         run: RunRecord,
         *,
-        modes: frozenset[str] | None = None,
+        selection: Selection = EVERYTHING,
         last_event_id: str | None = None,
+        checkpoint_id: str | None = None,
     ) -> Subscription:
         """Join a run's stream.
 
         Args:
             run: as read from the storage.
-            modes: keep only frames of these modes (`metadata` and `error` always).
             last_event_id: the client's `Last-Event-ID`; only resumable runs can honour it. None
                 for what happens from now on.
+            checkpoint_id: of a state that the client knows already. Of a resumable run it has
+                what came after it, or everything if that is no checkpoint of the run. Of no
+                effect beside a `last_event_id` that names an event.
 
         Returns:
             The subscription; of a resumable run its `after` is where it starts.
@@ -50,13 +56,15 @@ class Following:
         Raises:
             InvalidRequest: that is no id of a resumable run's stream.
         """
-        after = await self._place_in_log(run.run_id, last_event_id) if run.resumable else 0
         handle = await self.handle_of(run)
+        after = 0
+        if run.resumable:
+            after = await self._place_in_log(run.run_id, handle, last_event_id, checkpoint_id)
         return Subscription(
             run.run_id,
             self.storage,
             handle.stream if handle else None,
-            modes=modes,
+            selection=selection,
             after=after,
             reading_log=run.resumable,
         )
@@ -65,14 +73,26 @@ class Following:
         self,
         run_id: str,
         *,
-        modes: frozenset[str] | None = None,
+        selection: Selection = EVERYTHING,
         last_event_id: str | None = None,
+        checkpoint_id: str | None = None,
     ) -> Subscription:
         """Join what is kept of the stream of a stateless run that is gone; see `follow`."""
-        after = await self._place_in_log(run_id, last_event_id)
-        return Subscription(run_id, self.storage, None, modes=modes, after=after, reading_log=True)
+        after = await self._place_in_log(run_id, None, last_event_id, checkpoint_id)
+        return Subscription(
+            run_id, self.storage, None, selection=selection, after=after, reading_log=True
+        )
 
-    async def _place_in_log(self, run_id: str, last_event_id: str | None) -> int:
+    async def _place_in_log(
+        self,
+        run_id: str,
+        handle: RunHandle | None,
+        last_event_id: str | None,
+        checkpoint_id: str | None,
+    ) -> int:
+        if checkpoint_id is not None and last_event_id in {None, _FROM_START}:
+            place = handle.stream.place_of(checkpoint_id) if handle else None
+            return place or await self.storage.frame_of_mark(run_id, checkpoint_id) or 0
         if last_event_id is None:
             return await self.storage.last_frame(run_id)
         after = parse_frame_id(last_event_id)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 import orjson
 from attrs import define, frozen
@@ -11,6 +12,14 @@ from lgtrio.storage.interface import Frame
 
 ALWAYS_KEPT = frozenset({"metadata", "error"})
 """Frames that every subscriber gets, whatever modes it asked for."""
+
+
+MARK: Final = "mark"
+"""Mode of frames that no client is sent: their data is the id of a checkpoint. What was emitted
+up to that checkpoint stands before, what came after it stands behind."""
+
+_SUBAGENT: Final = "tools:"
+"""How the namespace of a graph begins that a tool has called."""
 
 
 def encode_frame(event: str, data: bytes, frame_id: str | None) -> bytes:
@@ -56,6 +65,8 @@ class SentFrame:
 
     @classmethod
     def of(cls, frame: Frame, *, with_id: bool) -> SentFrame:
+        if frame.mode == MARK:
+            return cls(frame, b"")
         encoded = encode_frame(frame.event, frame.data, frame_id(frame) if with_id else None)
         return cls(frame, encoded)
 
@@ -66,6 +77,45 @@ class SentFrame:
     @property
     def mode(self) -> str:
         return self.frame.mode
+
+
+@frozen
+class Selection:
+    """Which of a run's frames a reader wants; `metadata` and `error` always."""
+
+    modes: frozenset[str] | None = None
+    """None for all."""
+    namespaces: Sequence[str] | None = None
+    """As in the names of events, with or without the ids of the tasks; `""` is the root graph.
+    Each stands for the subgraphs inside of it, too, but for those that tools have called. None
+    for all."""
+
+    @property
+    def all(self) -> bool:
+        return self.modes is None and self.namespaces is None
+
+    def wants(self, frame: Frame) -> bool:
+        if frame.mode in ALWAYS_KEPT:
+            return True
+        if self.modes is not None and frame.mode not in self.modes:
+            return False
+        if self.namespaces is None:
+            return True
+        namespace = frame.event.partition("|")[2]
+        return any(_belongs(namespace, wanted) for wanted in self.namespaces)
+
+
+def _belongs(namespace: str, to: str) -> bool:
+    there, wanted = (text.split("|") if text else [] for text in (namespace, to))
+    rest = there[len(wanted) :]
+    return (
+        len(there) >= len(wanted)
+        and all(w in {t, t.partition(":")[0]} for t, w in zip(there, wanted, strict=False))
+        and not any(segment.startswith(_SUBAGENT) for segment in rest)
+    )
+
+
+EVERYTHING: Final = Selection()
 
 
 @define
@@ -80,13 +130,10 @@ class Batch:
         kept = tuple(frames)
         return cls(kept, b"".join(frame.sse for frame in kept))
 
-    def select(self, modes: frozenset[str] | None, *, after: int) -> bytes:
+    def select(self, selection: Selection, *, after: int) -> bytes:
         """Bytes of the frames that a subscriber wants and has not had (`seq > after`)."""
-        if modes is None and self.frames[0].seq > after:
+        if selection.all and self.frames[0].seq > after:
             return self.joined
         return b"".join(
-            frame.sse
-            for frame in self.frames
-            if frame.seq > after
-            and (modes is None or frame.mode in modes or frame.mode in ALWAYS_KEPT)
+            sent.sse for sent in self.frames if sent.seq > after and selection.wants(sent.frame)
         )

@@ -19,7 +19,7 @@ import trio
 from attrs import define, field
 
 from lgtrio.runs.executor import Part
-from lgtrio.runs.frames import Batch, SentFrame, error_frame
+from lgtrio.runs.frames import EVERYTHING, MARK, Batch, Selection, SentFrame, error_frame
 from lgtrio.storage.interface import Frame, Json, Storage
 
 _READ_AT_ONCE: Final = 500
@@ -80,6 +80,7 @@ class RunStream:
     _eager: int = field(default=0, init=False)
     """Subscribers that want parts."""
     _unlogged: list[Frame] = field(factory=list, init=False)
+    _being_logged: Sequence[Frame] = field(factory=list, init=False)
     _unlogged_bytes: int = field(default=0, init=False)
     """Those being written included."""
     _log_wake: trio.Event = field(factory=trio.Event, init=False)
@@ -100,6 +101,13 @@ class RunStream:
     def last_seq(self) -> int:
         """Of the last frame that was numbered."""
         return self._seq
+
+    def place_of(self, checkpoint_id: str) -> int | None:
+        """The seq behind which the events after this checkpoint come, if its mark is not in the
+        log yet."""
+        waiting = (*self._being_logged, *self._unlogged)
+        mark = checkpoint_id.encode()
+        return next((f.seq for f in waiting if f.mode == MARK and f.data == mark), None)
 
     async def continue_numbering(self) -> None:
         """Resumable runs: go on after the frames of earlier attempts."""
@@ -138,7 +146,9 @@ class RunStream:
                 self._log_wake = trio.Event()
                 continue
             frames, self._unlogged = self._unlogged, []
+            self._being_logged = frames
             await self.storage.append_frames(self.run_id, frames)
+            self._being_logged = ()
             self._unlogged_bytes -= sum(len(frame.data) for frame in frames)
             self._publish(frames)
 
@@ -217,8 +227,7 @@ class Subscription:
     storage: Storage
     stream: RunStream | None
     """None: the run has ended, only its log is left."""
-    modes: frozenset[str] | None = None
-    """Stream modes to keep, None for all; `metadata` and `error` are always kept."""
+    selection: Selection = EVERYTHING
     after: int = 0
     """Last seq delivered."""
     reading_log: bool = False
@@ -296,7 +305,7 @@ class Subscription:
 
     def render(self, batch: Batch) -> bytes:
         """What the reader is sent of a batch: the frames it wants and has not had."""
-        return batch.select(self.modes, after=self.after)
+        return batch.select(self.selection, after=self.after)
 
     async def _from_channel(self) -> bytes:
         if self._channel is None:

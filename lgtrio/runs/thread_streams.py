@@ -17,7 +17,7 @@ import trio
 from attrs import define, field
 
 from lgtrio.errors import InvalidRequest
-from lgtrio.runs.frames import Batch, encode_frame, error_frame
+from lgtrio.runs.frames import MARK, Batch, encode_frame, error_frame
 from lgtrio.runs.handles import RunHandle
 from lgtrio.runs.streams import RunStream, StreamCut, Subscription
 from lgtrio.runs.thread_places import Place, Rest, parse_place, rest_after
@@ -55,7 +55,9 @@ class _RunChapter(Subscription):
         wanted = [
             sent.frame
             for sent in batch.frames
-            if sent.seq > self.after and (sent.mode == "metadata" or not self.lifecycle_only)
+            if sent.seq > self.after
+            and sent.mode != MARK
+            and (sent.mode == "metadata" or not self.lifecycle_only)
         ]
         return b"".join(
             encode_frame(frame.event, frame.data, self._id(frame.at_ms, frame.seq))

@@ -1,7 +1,8 @@
 """Query parameters: one spelling in, one meaning out.
 
-The clients encode None as an empty value, lists by repeating the key, booleans as words or as
-digits; so an empty value is an absent one, and booleans are `true`, `false`, `1` or `0`.
+The clients encode None as an empty value, lists by repeating the key or (the JavaScript client
+2.0.0) as JSON, booleans as words or as digits; so an empty value is an absent one, and booleans
+are `true`, `false`, `1` or `0`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Final, TypeVar
 
+import orjson
 from attrs import frozen
 
 from lgtrio.errors import BadRequest, InvalidRequest, RequestError
@@ -27,11 +29,16 @@ class Query:
     pairs: Sequence[tuple[str, str]]
 
     def all(self, name: str) -> list[str]:
-        """Every non-empty value."""
-        return [value for key, value in self.pairs if key == name and value]
+        """Every non-empty value of a parameter that takes several."""
+        return [value for value in self.given(name) if value]
+
+    def given(self, name: str) -> list[str]:
+        """As `all`, the empty ones too."""
+        return [value for key, text in self.pairs if key == name for value in _listed(text)]
 
     def last(self, name: str) -> str | None:
-        values = self.all(name)
+        """The last non-empty value of a parameter that takes one."""
+        values = [value for key, value in self.pairs if key == name and value]
         return values[-1] if values else None
 
     def boolean(self, name: str, *, default: bool = False) -> bool:
@@ -96,6 +103,18 @@ class Query:
             return [enum(text) for text in texts]
         except ValueError:
             raise InvalidRequest(f"`{name}` must be {one_of(enum)}, got {texts!r}") from None
+
+
+def _listed(text: str) -> Sequence[str]:
+    """The texts of a JSON list; any other text is one by itself."""
+    if text.startswith("["):
+        try:
+            values = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return [text]
+        if all(type(value) is str for value in values):
+            return list(values)
+    return [text]
 
 
 def check_names(name: str, given: Iterable[str], allowed: Sequence[str]) -> None:

@@ -38,6 +38,16 @@ async def test_frames_come_back_in_order_from_where_one_asks(storage: Storage) -
     assert await storage.last_frame(T) == 0
 
 
+async def test_the_mark_of_a_checkpoint_is_found(storage: Storage) -> None:
+    run_id, other = await running(storage), await running(storage, U)
+    marks = [Frame(seq, "mark", "mark", name, seq) for seq, name in ((4, b"c1"), (5, b"c2"))]
+    await storage.append_frames(run_id, [*_frames(1, 3), *marks])
+    assert await storage.frame_of_mark(run_id, "c1") == 4
+    assert await storage.frame_of_mark(run_id, "c2") == 5
+    assert await storage.frame_of_mark(run_id, "c3") is None
+    assert await storage.frame_of_mark(other, "c1") is None
+
+
 async def test_one_read_of_large_frames_has_few_of_them(storage: Storage) -> None:
     run_id = await running(storage)
     large = [Frame(seq, "values", "values", b"x" * 700_000, seq) for seq in range(1, 6)]
@@ -96,8 +106,7 @@ async def test_frames_of_a_stateless_run_outlive_it_for_a_while(
     clock.advance(500)
     last = runs[-1]
     await finish(storage, last.run_id, RunStatus.ERROR)
-    assert await storage.has_kept_stream(last.thread_id, last.run_id)
-    assert not await storage.has_kept_stream(T, last.run_id), "of another thread"
+    assert await storage.thread_of_kept_stream(last.run_id) == last.thread_id
     assert await storage.read_frames(last.run_id, after=1) == _frames(2, 2)
     await storage.append_frames(last.run_id, _frames(3, 3))
     assert await storage.last_frame(last.run_id) == 2, "it has ended"
@@ -107,7 +116,7 @@ async def test_frames_of_a_stateless_run_outlive_it_for_a_while(
     assert not await storage.forget_streams()
     kept = [run for run in runs if await storage.last_frame(run.run_id)]
     assert kept == [last]
-    assert not await storage.has_kept_stream(runs[0].thread_id, runs[0].run_id)
+    assert await storage.thread_of_kept_stream(runs[0].run_id) is None
 
 
 async def test_a_stateless_run_before_another_is_there_itself(storage: Storage) -> None:
@@ -115,7 +124,7 @@ async def test_a_stateless_run_before_another_is_there_itself(storage: Storage) 
     behind = (await create(storage, new_run(run.thread_id))).run
     await finish(storage, run.run_id)
     assert await storage.get_run(run.run_id) is not None
-    assert not await storage.has_kept_stream(run.thread_id, run.run_id)
+    assert await storage.thread_of_kept_stream(run.run_id) is None
     assert await storage.last_frame(run.run_id) == 2
     await storage.delete_run(behind.run_id)
     await storage.delete_thread(run.thread_id)
@@ -130,7 +139,7 @@ async def test_only_an_end_keeps_frames(storage: Storage) -> None:
     await finish(storage, runs[2].run_id)
     for run in runs:
         assert await storage.last_frame(run.run_id) == 0
-        assert not await storage.has_kept_stream(run.thread_id, run.run_id)
+        assert await storage.thread_of_kept_stream(run.run_id) is None
 
 
 async def test_the_logs_of_a_thread_in_the_order_of_their_first_frames(storage: Storage) -> None:

@@ -4,7 +4,7 @@
 import { createRequire } from "node:module";
 
 const [environment, order] = process.argv.slice(2);
-const { Client } = createRequire(`${environment}/`)("@langchain/langgraph-sdk");
+const { Client } = createRequire(`${environment}/`)("sdk-1.15.0");
 const { url, names, graph, run } = JSON.parse(order);
 
 async function follow(name) {

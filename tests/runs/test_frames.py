@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lgtrio.runs.frames import ALWAYS_KEPT, Batch, SentFrame, encode_frame, frame_id, parse_frame_id
+from lgtrio.runs.frames import (
+    ALWAYS_KEPT,
+    MARK,
+    Batch,
+    Selection,
+    SentFrame,
+    encode_frame,
+    frame_id,
+    parse_frame_id,
+)
 from lgtrio.storage.interface import Frame
 
 
@@ -52,4 +61,38 @@ def test_select_takes_what_is_wanted_and_new(
         if frame.seq > after
         and (wanted is None or frame.mode in wanted or frame.mode in ALWAYS_KEPT)
     )
-    assert Batch.of(frames).select(wanted, after=after) == expected
+    assert Batch.of(frames).select(Selection(modes=wanted), after=after) == expected
+
+
+def test_a_mark_is_never_sent() -> None:
+    frames = [Frame(1, MARK, MARK, b"some-checkpoint", 0), Frame(2, "values", "values", b"1", 0)]
+    batch = Batch.of(SentFrame.of(frame, with_id=True) for frame in frames)
+    for selection in (Selection(), Selection(modes=frozenset({"values"}))):
+        assert batch.select(selection, after=0) == b"event: values\r\ndata: 1\r\nid: 0-2\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "wanted"),
+    [
+        (None, {"", "a:1", "a:2", "a:1|b:3", "tools:4", "a:1|tools:5|c:6"}),
+        ([""], {"", "a:1", "a:2", "a:1|b:3"}),
+        (["a"], {"a:1", "a:2", "a:1|b:3"}),
+        (["a:1"], {"a:1", "a:1|b:3"}),
+        (["a|b"], {"a:1|b:3"}),
+        (["a:2", "tools:4"], {"a:2", "tools:4"}),
+        (["a:1|tools:5"], {"a:1|tools:5|c:6"}),
+        (["b"], set()),
+    ],
+)
+def test_namespaces(namespaces: list[str] | None, wanted: set[str]) -> None:
+    selection = Selection(namespaces=namespaces)
+    there = ["", "a:1", "a:2", "a:1|b:3", "tools:4", "a:1|tools:5|c:6"]
+    taken = {
+        namespace
+        for namespace in there
+        if selection.wants(
+            Frame(1, "values", f"values|{namespace}" if namespace else "values", b"1", 0)
+        )
+    }
+    assert taken == wanted
+    assert selection.wants(Frame(1, "error", "error", b"{}", 0))

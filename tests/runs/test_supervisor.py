@@ -31,6 +31,7 @@ from lgtrio.runs.executor import (
     LastWritesFailed,
     RunSink,
 )
+from lgtrio.runs.frames import Selection
 from lgtrio.runs.streams import StreamCut
 from lgtrio.storage.interface import Cause, RunRecord, Storage
 from lgtrio.storage.sqlite import open_sqlite
@@ -449,7 +450,9 @@ async def test_quirk_27_a_filter_keeps_metadata_and_error(
 ) -> None:
     await b.submit(new_run(T, ["sleep", 1]))
     run = await b.submit(new_run(T, ["sleep", 1], ["emit", 1], ["burst", 1], ["fail"]))
-    follower = await b.supervisor.following.follow(run, modes=frozenset({"custom"}))
+    follower = await b.supervisor.following.follow(
+        run, selection=Selection(modes=frozenset({"custom"}))
+    )
     events = [
         block.split(b"\r\n")[0] for block in (await read_all(follower)).split(b"\r\n\r\n") if block
     ]

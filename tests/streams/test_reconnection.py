@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import js_sdk
 import pytest
 from cutting import STREAM_HEADER, Cut, CuttingProxy, cutting, random_cuts
 from langgraph_sdk import get_client, get_sync_client
 
+from support import js
 from support.server import Server
 
 COUNT = 40
@@ -96,9 +95,7 @@ def test_sync_clients_that_join(server: Server, plans: dict[str, Any]) -> None:
 
 
 def test_the_javascript_client(server: Server, plans: dict[str, Any]) -> None:
-    if shutil.which("npm") is None:
-        pytest.skip("needs Node.js with npm")
-    js_sdk.install()
+    js.install()
     run = {
         "input": INPUT,
         "streamMode": RUN["stream_mode"],
@@ -106,7 +103,7 @@ def test_the_javascript_client(server: Server, plans: dict[str, Any]) -> None:
     }
     with cutting(server.port, plans) as proxy:
         url = f"http://127.0.0.1:{proxy.port}"
-        seen = js_sdk.run_script("follow.mjs", url=url, names=list(plans), graph="emit", run=run)
+        seen = js.run_script("follow.mjs", url=url, names=list(plans), graph="emit", run=run)
         parts = {
             name: (path, [(id_, event, data) for id_, event, data in parts])
             for name, (path, parts) in seen.items()

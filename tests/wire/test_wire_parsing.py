@@ -209,6 +209,19 @@ def test_an_empty_value_is_an_absent_one() -> None:
     assert query.count("a", default=7) == 7
 
 
+@given(st.lists(st.text()))
+def test_a_list_may_be_sent_as_json(texts: list[str]) -> None:
+    """As the JavaScript client 2.0.0 does."""
+    query = Query([("a", orjson.dumps(texts).decode()), ("a", "last"), ("b", "other")])
+    assert query.given("a") == [*texts, "last"]
+    assert query.all("a") == [*filter(None, texts), "last"]
+
+
+@pytest.mark.parametrize("text", ["[", "[1, 2]", '["a"', "[]x", '[["a"]]', '{"a": 1}'])
+def test_other_texts_are_taken_as_they_are(text: str) -> None:
+    assert Query([("a", text)]).all("a") == [text]
+
+
 @given(st.text())
 def test_a_count_is_a_number_or_refused(text: str) -> None:
     with suppress(InvalidRequest):

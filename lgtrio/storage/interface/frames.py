@@ -56,12 +56,17 @@ class FrameStorage(Protocol):
         """Highest stored seq of the run, 0 if there is none."""
         ...
 
+    async def frame_of_mark(self, run_id: str, checkpoint_id: str) -> int | None:
+        """The seq of this checkpoint's mark among the stored frames of the run."""
+        ...
+
     async def frame_logs(self, thread_id: str) -> Sequence[FrameLog]:
         """Of the thread's runs that have stored frames, in the order of their first ones."""
         ...
 
-    async def has_kept_stream(self, thread_id: str, run_id: str) -> bool:
-        """Whether this is a stateless run that has ended and is gone, and its frames are not."""
+    async def thread_of_kept_stream(self, run_id: str) -> str | None:
+        """The thread that a stateless run had, if it has ended and is gone and its frames are
+        not."""
         ...
 
     async def forget_streams(self) -> bool:

@@ -53,6 +53,16 @@ def last_frame(connection: sqlite3.Connection, run_id: str) -> int:
     return row[0] or 0 if row else 0
 
 
+def frame_of_mark(connection: sqlite3.Connection, run_id: str, checkpoint_id: str) -> int | None:
+    # Of a run that has fallen back to a checkpoint and gone on from it, the latest.
+    row = one(
+        connection,
+        "SELECT max(seq) FROM frames WHERE run_id = ? AND mode = 'mark' AND data = ?",
+        (run_id, checkpoint_id.encode()),
+    )
+    return row[0] if row else None
+
+
 def frame_logs(connection: sqlite3.Connection, thread_id: str) -> Sequence[FrameLog]:
     # The ends of a log are looked up by its key, so that its length does not matter.
     rows = connection.execute(

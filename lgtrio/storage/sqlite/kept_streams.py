@@ -27,9 +27,9 @@ def keep(tx: Tx, run: RunRecord) -> None:
         )
 
 
-def is_kept(connection: sqlite3.Connection, thread_id: str, run_id: str) -> bool:
+def thread_of(connection: sqlite3.Connection, run_id: str) -> str | None:
     found = one(connection, "SELECT thread_id FROM kept_streams WHERE run_id = ?", (run_id,))
-    return found == (thread_id,)
+    return found[0] if found else None
 
 
 def forget(tx: Tx) -> bool:

@@ -77,7 +77,13 @@ from lgtrio.storage.sqlite.changes import Changes
 from lgtrio.storage.sqlite.connections import MEMORY, Synchronous
 from lgtrio.storage.sqlite.engine import Engine
 from lgtrio.storage.sqlite.faults import Faults
-from lgtrio.storage.sqlite.frames import append_frames, frame_logs, last_frame, read_frames
+from lgtrio.storage.sqlite.frames import (
+    append_frames,
+    frame_logs,
+    frame_of_mark,
+    last_frame,
+    read_frames,
+)
 from lgtrio.storage.sqlite.lock import DatabaseLock
 from lgtrio.storage.sqlite.migrations import migrate
 from lgtrio.storage.sqlite.transaction import Limits, Tx
@@ -400,11 +406,14 @@ class SqliteStorage:
     async def last_frame(self, run_id: str) -> int:
         return await self._read(last_frame, run_id)
 
+    async def frame_of_mark(self, run_id: str, checkpoint_id: str) -> int | None:
+        return await self._scan(frame_of_mark, run_id, checkpoint_id)
+
     async def frame_logs(self, thread_id: str) -> Sequence[FrameLog]:
         return await self._scan(frame_logs, thread_id)
 
-    async def has_kept_stream(self, thread_id: str, run_id: str) -> bool:
-        return await self._read(kept_streams.is_kept, thread_id, run_id)
+    async def thread_of_kept_stream(self, run_id: str) -> str | None:
+        return await self._read(kept_streams.thread_of, run_id)
 
     async def forget_streams(self) -> bool:
         return await self._write(kept_streams.forget)
