@@ -13,11 +13,13 @@ from typing import Any, Final, Self, get_args, get_origin, get_type_hints
 import attrs
 from attrs import frozen
 
-from lgtrio.wire import answers
-from lgtrio.wire.assistants import AssistantCount
+from lgtrio.wire import answers, assistants, crons, states, thread_search
+from lgtrio.wire.assistants import AssistantCount, AssistantSearch
 from lgtrio.wire.converter import JSON_FORMS
-from lgtrio.wire.crons import CronCount, CronCreate
+from lgtrio.wire.crons import CronCount, CronCreate, CronSearch
 from lgtrio.wire.runs import RunCreate
+from lgtrio.wire.states import HistoryQuery, StateAtCheckpoint
+from lgtrio.wire.thread_search import ThreadSearch
 
 Json = dict[str, Any]
 
@@ -39,6 +41,18 @@ _NAMED: Final = (RunCreate, CronCreate)
 
 _FILTERS: Final = (AssistantCount, CronCount)
 """In which an empty name or id stands for any."""
+STATE_KEY: Final[Json] = {
+    "anyOf": [{"enum": list(states.SELECTABLE)}, {"type": "string", "pattern": r"^values\."}]
+}
+"""What can be selected of a state: one of its keys, or a key of its values."""
+_SELECTED: Final[Mapping[type, Json]] = {
+    AssistantSearch: {"enum": list(assistants.FIELDS)},
+    ThreadSearch: {"enum": list(thread_search.SELECTABLE)},
+    CronSearch: {"enum": list(crons.SELECTABLE)},
+    StateAtCheckpoint: STATE_KEY,
+    HistoryQuery: STATE_KEY,
+}
+"""What `select` may have."""
 
 
 @frozen
@@ -108,12 +122,15 @@ def _bodies(kinds: Iterable[Any]) -> dict[type, None]:
 def _correct(cls: type, schema: Json) -> None:
     """Give fields with a hook of their own the form that it takes, and let null be absent."""
     properties = schema["properties"]
+    schema.update(_form(JSON_FORMS.get(cls, {})))
     for each in attrs.fields(attrs.resolve_types(cls)):
         shown = properties[each.name]
         forms = [JSON_FORMS[part] for part in _parts(each.type) if part in JSON_FORMS]
         if forms:
             default = {"default": shown["default"]} if "default" in shown else {}
             shown = {**_form(forms[0]), **default}
+        if each.name == "select":
+            shown = {**shown, "items": _SELECTED[cls]}
         required = each.name in schema["required"]
         properties[each.name] = shown if required else _or_null(shown)
 

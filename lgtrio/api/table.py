@@ -12,6 +12,7 @@ from lgtrio.api.journal import DEFAULT_LIMIT, MAX_LIMIT, JournalFormat, JournalR
 from lgtrio.api.orders import Orders
 from lgtrio.api.routes import Content, Parameter, Route, under
 from lgtrio.api.runs import RunRoutes
+from lgtrio.api.schemas import STATE_KEY
 from lgtrio.api.services import Services
 from lgtrio.api.states import StateRoutes
 from lgtrio.api.store import StoreRoutes
@@ -57,7 +58,7 @@ from lgtrio.wire.enums import (
     StreamMode,
     ThreadStreamMode,
 )
-from lgtrio.wire.runs import BatchedRun, RunCreate
+from lgtrio.wire.runs import RUN_COLUMNS, BatchedRun, RunCreate
 from lgtrio.wire.states import HistoryQuery, StateAtCheckpoint, StatePatch, StateUpdate
 from lgtrio.wire.store import ItemDelete, ItemPut, ItemSearch, NamespaceSearch
 from lgtrio.wire.thread_search import ThreadCount, ThreadSearch
@@ -67,13 +68,24 @@ _COUNT: Final = {"type": "integer", "minimum": 0, "maximum": (1 << 63) - 1}
 _PAGE_HEADERS: Final = ("X-Pagination-Total", "X-Pagination-Next")
 _RUN_HEADERS: Final = ("Content-Location", "Location")
 _STATUS: Final = {"anyOf": [{"enum": list(RunStatus)}, {"type": "string"}]}
-_SELECT: Final = Parameter("select", list[str], "Only these keys of the answer.")
+_SELECT_RUNS: Final = Parameter(
+    "select", {"type": "array", "items": {"enum": list(RUN_COLUMNS)}}, "Only these keys of runs."
+)
+_SELECT: Final = Parameter(
+    "select", {"type": "array", "items": STATE_KEY}, "Only these keys of the state."
+)
 _SUBGRAPHS: Final = Parameter("subgraphs", bool, "With the states of subgraphs.")
 _CANCEL_ON_DISCONNECT: Final = Parameter(
     "cancel_on_disconnect", bool, "The run is cancelled if this connection ends before it."
 )
 _LAST_EVENT_ID: Final = Parameter(
     "Last-Event-ID", str, "Id of the last event received, or -1 for all from the start.", "header"
+)
+_LAST_SEQ: Final = Parameter(
+    "Last-Event-ID",
+    {"type": "string", "pattern": "^(-1|[0-9]{1,18})$"},
+    "Seq of the last line received, or -1 for all from the start.",
+    "header",
 )
 _LAST_EVENT_ID_QUERY: Final = Parameter("last_event_id", str, "Counts where the header is absent.")
 _NAMESPACE: Final = Parameter(
@@ -479,7 +491,7 @@ def _runs(services: Services, orders: Orders) -> Iterator[Route]:
                 Parameter("limit", _COUNT, "How many; 10 if not given."),
                 Parameter("offset", _COUNT, "How many of the newest to pass over."),
                 Parameter("status", _STATUS, "Only runs of this status; no run has another."),
-                _SELECT,
+                _SELECT_RUNS,
             ),
             gives=list[Run],
             selects=True,
@@ -809,7 +821,7 @@ def _journal(services: Services) -> Iterator[Route]:
             "Follow the journal live",
             "A `transition` event for each line; its id is the line's seq",
             Content.EVENTS,
-            parameters=(_LAST_EVENT_ID,),
+            parameters=(_LAST_SEQ,),
         ),
         Route(
             "GET",

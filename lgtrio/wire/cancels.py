@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from attrs import frozen
 
 from lgtrio.errors import InvalidRequest
+from lgtrio.wire.converter import JSON_FORMS
 from lgtrio.wire.enums import CancelStatus, RunStatus
 from lgtrio.wire.ids import parse_uuid
 
@@ -34,3 +37,22 @@ class CancelMany:
         """The status that the runs have; None for any that has not ended."""
         every = self.status is None or self.status is CancelStatus.ALL
         return None if every else RunStatus(str(self.status))
+
+
+_NULL: Final = {"type": "null"}
+JSON_FORMS[CancelMany] = {
+    "anyOf": [
+        {
+            "required": ["status"],
+            "properties": {"status": {"type": "string"}, "thread_id": _NULL, "run_ids": _NULL},
+        },
+        {
+            "required": ["thread_id", "run_ids"],
+            "properties": {
+                "thread_id": {"type": "string"},
+                "run_ids": {"type": "array", "minItems": 1},
+                "status": _NULL,
+            },
+        },
+    ]
+}

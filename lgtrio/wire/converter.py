@@ -28,7 +28,8 @@ Strings = NewType("Strings", list[str])
 
 JSON_FORMS: Final[dict[Any, dict[str, Any] | type]] = {}
 """What a type with a hook of its own takes, as JSON schema or as the class that checks it; for
-documents that describe requests. Types that are not here take what their Python type says."""
+documents that describe requests. Types that are not here take what their Python type says. For a
+class that is a request body: what must hold beside the forms of its fields."""
 
 INVALID_JSON: Final = "Invalid JSON in request body"
 _SHOWN: Final = 80

@@ -15,6 +15,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from lgtrio.api.app import create_app
 from lgtrio.errors import InvalidRequest
+from lgtrio.wire.cancels import CancelMany
 from lgtrio.wire.converter import parse
 from lgtrio.wire.runs import RunCreate
 from lgtrio.wire.states import HistoryQuery, StateAtCheckpoint, StateUpdate
@@ -99,6 +100,7 @@ def test_the_journal_is_marked_as_our_own(document: Any) -> None:
     assert own == {path for path in document["paths"] if "journal" in path}
 
 
+UUID = "01a21e31-1253-77a9-95f6-fb520085e1f6"
 BODIES: list[tuple[type, Any]] = [
     (RunCreate, {"assistant_id": "a"}),
     (RunCreate, {}),
@@ -114,6 +116,18 @@ BODIES: list[tuple[type, Any]] = [
     (ThreadCreate, {"if_exists": "do_nothing", "metadata": None}),
     (ThreadCreate, {"if_exists": "maybe"}),
     (ThreadPatch, {"metadata": []}),
+    *(
+        (CancelMany, body)
+        for body in (
+            {"status": "all"},
+            {"status": "all", "thread_id": None},
+            {"status": "all", "thread_id": "t", "run_ids": []},
+            {"status": None, "thread_id": UUID, "run_ids": [UUID]},
+            {"thread_id": UUID, "run_ids": []},
+            {"thread_id": UUID},
+            {},
+        )
+    ),
     *((HistoryQuery, {"limit": limit}) for limit in (0, 1, 1000, 1001, "1", None, True)),
     *(
         (HistoryQuery, {"before": before})
@@ -163,7 +177,9 @@ def test_schemas_and_parsers_agree(document: Any, cls: type, body: Any) -> None:
 
 def is_taken(cls: type, body: Any) -> bool:
     try:
-        parse(cls, orjson.dumps(body))
+        parsed = parse(cls, orjson.dumps(body))
+        if isinstance(parsed, CancelMany):
+            parsed.named()
     except InvalidRequest:
         return False
     return True

@@ -34,13 +34,20 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:  # noqa: ARG001 -
         if isinstance(values, MutableMapping):
             _replace(values, meant, made)
     if isinstance(case.query, MutableMapping):
-        for name in [name for name, value in case.query.items() if value == ""]:
-            del case.query[name]  # an empty value is an absent one, whatever the schema says
+        for name in [name for name, value in case.query.items() if _is_empty(value)]:
+            del case.query[name]  # it would be an absent one, whatever the schema says
     if case.operation.path.endswith("/journal"):
         case.query.setdefault("limit", 100)  # schemathesis keeps no more of an answer than 1 MiB
     for body in bodies:
         if isinstance(body, dict) and type(body.get("after_seconds")) in {int, float}:
             body["after_seconds"] = min(body["after_seconds"], _SHORT)
+
+
+def _is_empty(value: Any) -> bool:
+    """It is sent as nothing behind the equals sign."""
+    if isinstance(value, list):
+        return all(map(_is_empty, value))
+    return value is None or value in ("", {})
 
 
 def _replace(values: MutableMapping[str, Any], meant: dict[str, Any], made: str) -> None:
