@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from enum import StrEnum
+from http import HTTPMethod
 from itertools import accumulate
 from typing import Any, Final
 
@@ -59,6 +60,7 @@ class MetricsFormat(StrEnum):
     JSON = "json"
 
 
+_METHODS: Final = frozenset(HTTPMethod)
 _LATENCIES: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 60_000)
 """Upper bounds of the buckets, in milliseconds."""
 
@@ -97,13 +99,14 @@ class RequestCounts(Collector):
             milliseconds: until there was an answer, or the beginning of one.
         """
         path = "" if rule is None else rule.rule
+        method = method if method in _METHODS else ""  # clients may make up any number of them
         self._counts[method, path, status] += 1
         self._latencies[method, path].add(milliseconds)
 
     def collect(self) -> Iterable[Metric]:
         counter = CounterMetricFamily(
             "lg_api_http_requests",
-            "Requests that have got an answer, or the beginning of one; an unknown path is empty.",
+            "Requests that have got an answer, or the beginning of one.",
             labels=["method", "path", "status"],
         )
         for (method, path, status), count in self._counts.items():

@@ -38,7 +38,6 @@ _IDS: Final[Mapping[str, Json]] = {
 used."""
 _NAMED: Final = (RunCreate, CronCreate)
 """Whose `assistant_id` may also be the name of a graph."""
-
 _FILTERS: Final = (AssistantCount, CronCount)
 """In which an empty name or id stands for any."""
 STATE_KEY: Final[Json] = {

@@ -35,7 +35,7 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:  # noqa: ARG001 -
             _replace(values, meant, made)
     if isinstance(case.query, MutableMapping):
         for name in [name for name, value in case.query.items() if _is_empty(value)]:
-            del case.query[name]  # it would be an absent one, whatever the schema says
+            case.query[name] = "?"  # an empty one is an absent one, whatever the schema says
     if case.operation.path.endswith("/journal"):
         case.query.setdefault("limit", 100)  # schemathesis keeps no more of an answer than 1 MiB
     for body in bodies:

@@ -72,6 +72,8 @@ def test_requests_by_route_and_status(http: httpx.Client) -> None:
         http.get("/ok?check_db=1")
         http.put("/nowhere/42")
     http.get("/threads/no-uuid")
+    http.request("BREW", "/ok")
+    assert value(http, count, method="", path="", status="405") == 1
     assert value(http, count, method="GET", path="/ok", status="200") == ok + 3
     assert value(http, count, method="PUT", path="", status="404") == lost + 3
     assert value(http, count, path="/threads/{thread_id}", status="422") == 1
