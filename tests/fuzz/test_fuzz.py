@@ -25,7 +25,7 @@ SHARES = {
     # Chains of requests: what one answers is what the next is about.
     "fuzz": (0.3, []),
 }
-ENOUGH = 20
+ENOUGH = 30
 """Requests to a route after which one of them must have had a good answer."""
 
 pytestmark = pytest.mark.fuzz

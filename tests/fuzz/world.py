@@ -57,6 +57,8 @@ class World:
             own = {"namespace": "a.b"}
         if path == "/assistants/{assistant_id}/subgraphs/{namespace}":
             own = {"namespace": "child"}
+        if path.endswith("/state/checkpoint"):
+            own = {"checkpoint": {"checkpoint_id": self._shared["checkpoint_id"]}}
         if path == "/threads" and method == "POST":
             own = {"thread_id": None, "metadata": {"graph_id": "echo"}, "supersteps": []}
         if path == "/assistants" and method == "POST":
