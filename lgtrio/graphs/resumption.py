@@ -26,6 +26,12 @@ from lgtrio.storage.sqlite.run_writes import has_task_writes
 from lgtrio.wire.kwargs import RunKwargs
 
 _INTERRUPT_ID: Final = re.compile(r"[0-9a-f]{32}")
+_ANY: Final = ""
+"""An answer that LangGraph refuses before it looks at it: several questions are pending."""
+_NULL_NEEDS_A_NAME: Final = (
+    "`resume: null` must name the interrupt that it answers here: {<interrupt id>: null}. The state"
+    " that the run starts from asks under an id of its own."
+)
 _FORK_KEYS: Final = ("checkpoint_id", "checkpoint_ns", "checkpoint_map")
 
 
@@ -67,7 +73,7 @@ async def _resuming_input(
     assert kwargs.command is not None
     answer = kwargs.command["resume"]
     if "checkpoint_id" in config.get("configurable", {}):
-        return run_input(kwargs)  # a fork asks anew, under new ids
+        return _as_it_came(kwargs, pending=1)  # a fork asks anew, under new ids
     snapshot = await graph.aget_state(config)
     pending = [each.id for each in snapshot.interrupts]
     if _names_interrupts(answer):
@@ -80,8 +86,22 @@ async def _resuming_input(
         if persistence.access.read(wrote):
             return None
     if len(pending) != 1 or await _asks_under_another_id(snapshot, graph, config):
-        return run_input(kwargs)
+        return _as_it_came(kwargs, pending=len(pending))
     return _command(kwargs, {pending[0]: answer})
+
+
+def _as_it_came(kwargs: RunKwargs, *, pending: int) -> Any:
+    """A command whose answer does not name its question.
+
+    Raises:
+        ValueError: the answer is null, which LangGraph takes for none.
+    """
+    assert kwargs.command is not None
+    if kwargs.command["resume"] is not None:
+        return run_input(kwargs)
+    if pending == 1:
+        raise ValueError(_NULL_NEEDS_A_NAME)
+    return _command(kwargs, _ANY if pending else {})  # to too many, or to nothing
 
 
 async def _asks_under_another_id(
@@ -110,6 +130,6 @@ def _names_interrupts(answer: Any) -> bool:
     return isinstance(answer, dict) and bool(answer) and all(map(_INTERRUPT_ID.fullmatch, answer))
 
 
-def _command(kwargs: RunKwargs, answers: dict[str, Any]) -> Any:
+def _command(kwargs: RunKwargs, answers: dict[str, Any] | str) -> Any:
     assert kwargs.command is not None
     return run_input(evolve(kwargs, command={**kwargs.command, "resume": answers}))

@@ -174,6 +174,32 @@ def test_quirk_17_null_is_an_answer_and_nothing_is_no_command(
     assert answer.json()["answers"] == [None]
 
 
+@pytest.mark.deviates("resume null is an answer")
+def test_quirk_17_null_as_an_answer_to_nothing(sdk: Any, server: Server, thread_id: str) -> None:
+    """The clients leave it out; below them it is an answer like any other."""
+    before = sdk.runs.wait(thread_id, "echo", input={"foo": "x"})
+    path = f"/threads/{thread_id}/runs/wait"
+    with server.http() as http:
+        body = {"assistant_id": "echo", "command": {"resume": None}}
+        assert http.post(path, json=body).json() == before
+        body = {"assistant_id": "ask_parallel", "command": {"resume": None}}
+        sdk.runs.wait(thread_id, "ask_parallel", input={"foo": "x"})
+        error = http.post(path, json=body).json()["__error__"]
+    assert error["error"] == "RuntimeError"
+    assert "multiple pending interrupts" in error["message"]
+
+
+@pytest.mark.deviates("resume null is an answer")
+def test_quirk_17_null_at_a_checkpoint(sdk: Any, server: Server, thread_id: str) -> None:
+    sdk.runs.wait(thread_id, "ask", input={"foo": "x"})
+    at = sdk.threads.get_state(thread_id)["checkpoint_id"]
+    body = {"assistant_id": "ask", "command": {"resume": None}, "checkpoint_id": at}
+    with server.http() as http:
+        error = http.post(f"/threads/{thread_id}/runs/wait", json=body).json()["__error__"]
+    assert error["error"] == "ValueError"
+    assert "must name the interrupt" in error["message"]
+
+
 def test_interrupt_before(sdk: Any, thread_id: str) -> None:
     stopped = sdk.runs.wait(thread_id, "echo", input={"foo": "hi"}, interrupt_before=["e2"])
     assert stopped == {"foo": "hi", "log": ["e1"]}

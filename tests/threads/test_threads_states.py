@@ -85,6 +85,7 @@ def test_quirk_11_an_unknown_checkpoint(sdk: Any, thread_id: str) -> None:
             sdk.threads.get_state(thread_id, checkpoint_id=unknown)
 
 
+@pytest.mark.deviates("an unknown checkpoint is refused")
 @pytest.mark.parametrize("place", ["checkpoint_id", "checkpoint"])
 def test_no_update_at_an_unknown_checkpoint(sdk: Any, thread_id: str, place: str) -> None:
     """It would be one of the empty state, and then the latest one."""
