@@ -24,7 +24,7 @@ from bench.processes import cpu_seconds_of_self
 
 EVENTS = 200
 EVERY_SECONDS = 0.005
-_PATIENCE_SECONDS = 60
+_PATIENCE_SECONDS = 100
 _HEADS_SECONDS = 20
 """Until the run starts, also if a server sends no head before there are events."""
 _NAP = re.compile(rb'data: (\{"nap":.*?\})\r?\n')

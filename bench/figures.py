@@ -54,7 +54,10 @@ def shown(name: str, values: Sequence[float]) -> str:
 def number(name: str, value: float) -> str:
     if name.endswith("_share"):
         return f"{value:.0%}"
-    digits = 0 if abs(value) >= 100 or value == int(value) else 1 if abs(value) >= 10 else 2
+    if value == int(value):
+        return f"{value:,.0f}"
+    bounds = {100: 0, 10: 1, 0.1: 2}
+    digits = next((digits for bound, digits in bounds.items() if abs(value) >= bound), 4)
     return f"{value:,.{digits}f}"
 
 

@@ -56,16 +56,10 @@ def _serve_lgtrio(cpus: set[int] | None, start: Start) -> Iterator[Server]:
 
 @contextmanager
 def _serve_dev(cpus: set[int] | None, executable: Path, start: Start) -> Iterator[Server]:
-    config = CONFIG if start.graphs == "bench" else _demo_config()
-    with langgraph_dev(config, executable, jobs=start.jobs, cpus=cpus) as server:
+    # The demo graphs are named by module, which needs lgtrio beside them: it has these instead.
+    with langgraph_dev(CONFIG, executable, jobs=start.jobs, cpus=cpus) as server:
         store_threads(server.url, start.stored)
         yield server
-
-
-def _demo_config() -> Path:
-    from lgtrio.config import DEMO_CONFIG
-
-    return DEMO_CONFIG
 
 
 @contextmanager

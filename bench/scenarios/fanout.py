@@ -47,7 +47,13 @@ SCENARIO = Scenario(
     " a listener; emitted in: seconds from the first emission to the last,"
     f" about {EVENTS * EVERY_SECONDS:.1f} if the graph was not slowed.",
     [
-        Cell(f"{listeners}", partial(_turn, listeners=listeners), headline="lag_p95_ms", few=True)
+        Cell(
+            f"{listeners}",
+            partial(_turn, listeners=listeners),
+            headline="lag_p95_ms",
+            few=True,
+            limit=120,
+        )
         for listeners in LISTENERS
     ],
     figures=[

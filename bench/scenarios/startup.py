@@ -69,8 +69,8 @@ def _interpreter(_floor: Floor, options: Options) -> Figures:
 SCENARIO = Scenario(
     "startup",
     "Start and idle memory",
-    "With the demo graphs, until `/ok` is answered. The interpreter imports the same graphs and"
-    " does nothing else.",
+    "With the demo graphs, other servers with those of the benchmark; until `/ok` is answered. The"
+    " interpreter imports the demo graphs and does nothing else.",
     [
         Cell(
             "demo",
