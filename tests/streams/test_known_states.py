@@ -12,6 +12,7 @@ import pytest
 from support.server import Server
 from support.waiting import eventually
 
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
 MODES = ["updates", "values", "checkpoints"]
 
 
@@ -102,3 +103,13 @@ def test_the_stream_of_the_thread_has_no_marks(http: httpx.Client, thread_id: st
             if '"run_done"' in line:
                 break
     assert seen == ["metadata", "updates", "updates", "metadata"]
+
+
+def test_a_stateless_run_is_joined_by_its_id_also_when_it_is_gone(http: httpx.Client) -> None:
+    body = {"assistant_id": "echo", "input": {"foo": "a"}, "stream_resumable": True}
+    answer = http.post("/runs/stream", json=body)
+    path = answer.headers["content-location"]
+    assert path.startswith("/runs/")
+    assert [name for name, _ in events(http, path)] == ["metadata", "values", "values", "values"]
+    assert http.get(f"/runs/{UNKNOWN}/stream").status_code == 404
+    assert http.get("/runs/no-uuid/stream").status_code == 422
