@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -9,6 +10,8 @@ from uuid_utils import uuid4, uuid7
 
 from lgtrio.errors import InvalidRequest
 
+_CANONICAL: Final = re.compile("-".join(f"[0-9a-f]{{{n}}}" for n in (8, 4, 4, 4, 12)))
+"""As ids are answered, and nearly always sent back: nothing is to be done with these."""
 _GRAPH_NAMESPACE: Final = UUID("6ba7b821-9dad-11d1-80b4-00c04fd430c8")
 """The platform's own namespace, none of the constants of RFC 4122."""
 
@@ -37,6 +40,8 @@ def parse_uuid(kind: str, text: str) -> str:
     Raises:
         InvalidRequest: `text` is no UUID.
     """
+    if _CANONICAL.fullmatch(text):
+        return text
     try:
         return str(UUID(text))
     except ValueError as error:
