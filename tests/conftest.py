@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("lgtrio")
     group.addoption("--base-url", help="run the end-to-end tests against this server")
     group.addoption("--storm-kills", type=int, default=20, help="kills of the SIGKILL storm")
-    group.addoption("--storm-seconds", type=float, default=300, help="its upper bound")
+    group.addoption("--storm-seconds", type=float, default=500, help="its upper bound")
     group.addoption("--storm-seed", type=int, default=20261122, help="the same kills again")
     group.addoption(
         "--lifecycle-examples", type=int, default=300, help="random lives beside the model"

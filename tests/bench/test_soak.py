@@ -59,5 +59,5 @@ def test_the_journal_is_replayed(
 def test_nothing_is_left_of_a_mixed_load() -> None:
     report = soak(Options(seconds=12, clients=30, warm_up=4, pause=0.5))
     assert report["problems"] == [], report
-    assert report["runs"] > 300, "it was hardly loaded"
+    assert report["runs"] > 100, "it was hardly loaded"
     assert len(report["acts"]) == 9, "some act was never done"
