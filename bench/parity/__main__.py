@@ -50,7 +50,7 @@ def main() -> None:
         f" {len(unexplained)} not"
     )
     if not args.only:
-        for each in (each for each, found in explained.items() if not found):
+        for each in (each for each, found in explained.items() if not (found or each.sometimes)):
             print(f"This explanation explains nothing any more: {each.reason} ({each.where})")
     if args.write:
         PAGE.write_text(as_markdown(played, explained, unexplained, versions), encoding="utf-8")

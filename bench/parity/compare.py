@@ -41,6 +41,8 @@ class Explained:
     reference: str = "*"
     """Pattern of the reference's value as JSON."""
     lgtrio: str = "*"
+    sometimes: bool = False
+    """It depends on times, and is not missed when it explains nothing."""
 
     def explains(self, difference: Difference) -> bool:
         return (

@@ -40,12 +40,6 @@ _WORDS: Final = [
         lgtrio='"Run not found"',
     ),
     _said(
-        "The sentence names what is missing: the thread",
-        "*: body.detail",
-        reference='"Not Found"',
-        lgtrio='"Thread with ID * not found"',
-    ),
-    _said(
         "The text does not show the server's own objects",
         "states: update where nothing is / busy: body.detail",
         quirk=12,
@@ -95,9 +89,12 @@ _ROWS: Final = [
         "merging: context / *: run: body.0.kwargs.config.configurable.*",
     ),
     _said(
-        "Two more keys: whether a context was given, and `strict_resume`",
+        "More keys: what else a run was created with, and why it was cancelled",
         "*kwargs.context_given",
         "*kwargs.strict_resume",
+        "*kwargs.langsmith_tracer",
+        "*: body*.cancel_reason",
+        reference="(absent)",
     ),
     _said(
         "The run's own graph, also on a thread that another graph has used or that is made for it",
@@ -280,6 +277,12 @@ _RUNS: Final = [
         reference='"/runs/<run *>/stream"',
         quirk=18,
     ),
+    _said(
+        "A path that leads somewhere",
+        "streams: location of a stateless stream / its location: status",
+        lgtrio='"200"',
+        quirk=18,
+    ),
 ]
 
 _STREAMS: Final = [
@@ -338,6 +341,12 @@ _LANES: Final = [
         "multitask: rollback / thread: body.*",
     ),
     _said(
+        "A cancel that waits answers `{}`; the reference server sometimes has the values so far",
+        "cancels: * wait=true: body.*",
+        lgtrio="(absent)",
+        sometimes=True,
+    ),
+    _said(
         "A run that is deleted is stopped, and nothing of it stays",
         "cancels: deleting a running run / thread: body*",
         "cancels: deleting a running run / state: body*",
@@ -366,6 +375,15 @@ _STORE: Final = [
 
 _CRONS: Final = [
     _said("The client's mistake, not the server's", "crons: refusals / no *: status", quirk=33),
+    _said(
+        "What the server adds to a run is not a part of its context",
+        "firing: *: run: body.kwargs.context.*",
+        lgtrio="(absent)",
+    ),
+    _said(
+        "A run of a cron tells when it was made, as every run does",
+        "firing: *: run: body.kwargs.config.configurable.__request_start_time_ms__",
+    ),
     _said("The end is checked", "crons: refusals / bad end: status", quirk=33),
     _said(
         "Metadata is merged everywhere",

@@ -101,7 +101,7 @@ class Normaliser:
         return {
             "order": [self.text(frame.event) for frame in sent],
             "frames": frames,
-            "ids": "all" if with_id == len(sent) else "some" if with_id else "none",
+            "ids": "none" if not with_id else "all" if with_id == len(sent) else "some",
             "line ends": line_ends,
         }
 

@@ -154,6 +154,17 @@ class Player:
         """The path of a run that has ended."""
         return self.ended(self.run(thread, graph, given, **body))
 
+    def first_run_of(self, search: dict[str, Any]) -> str:
+        """The path of the oldest run of the first thread that a search finds, once there is one."""
+        end = time.monotonic() + _PATIENCE
+        while time.monotonic() < end:
+            for row in self.http.post("/threads/search", json=search).json():
+                thread = f"/threads/{row['thread_id']}"
+                if runs := self.look(f"{thread}/runs"):
+                    return f"{thread}/runs/{runs[-1]['run_id']}"
+            time.sleep(_LOOK)
+        raise AssertionError(f"{search} finds no thread with a run")
+
     def look(self, path: str) -> Any:
         answer = self.http.get(path)
         return None if answer.status_code == 404 else answer.json()

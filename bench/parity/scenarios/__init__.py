@@ -5,6 +5,7 @@ from bench.parity.scenarios.assistants import assistants
 from bench.parity.scenarios.cancels import cancels
 from bench.parity.scenarios.commands import commands
 from bench.parity.scenarios.crons import crons
+from bench.parity.scenarios.firing import firing
 from bench.parity.scenarios.merging import merging
 from bench.parity.scenarios.multitask import multitask
 from bench.parity.scenarios.requests import requests
@@ -17,6 +18,7 @@ from bench.parity.scenarios.thread_streams import thread_streams
 from bench.parity.scenarios.threads import threads
 
 FAMILIES: list[Family] = [
+    firing,
     assistants,
     threads,
     states,

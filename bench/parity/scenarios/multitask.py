@@ -72,7 +72,7 @@ def three_deep(play: Player) -> None:
         # Delayed, so that it never starts: the servers differ in how soon they do.
         second = play.run(thread, "slow", _QUICK, after_seconds=30, **body)
         third = play.run(thread, "slow", {"seconds": 1}, **body)
-        play.get(f"{strategy}: first", first)
+        play.get(f"{strategy}: first", play.ended(first))
         play.get(f"{strategy}: second", second)
         status = {"ids": [id_of(thread)], "select": ["status"]}
         play.post(f"{strategy}: in between", "/threads/search", status)

@@ -128,14 +128,19 @@ def coming_back(play: Player) -> None:
     play.get("not resumable", f"{plain}/stream", headers=from_start)
 
 
-@streams.scenario("of stateless runs")
-def stateless(play: Player) -> None:
+@streams.scenario("location of a stateless stream")
+def stateless_location(play: Player) -> None:
     body = order("echo", {"foo": "x"}, stream_resumable=True)
     with play.follow("stream", "POST", "/runs/stream", body=body) as stream:
         stream.rest()
     from_start = {"Last-Event-ID": "-1"}
     play.get("its location", stream.headers["location"], headers=from_start)
+
+
+@streams.scenario("of a stateless run that has ended")
+def stateless(play: Player) -> None:
+    body = order("echo", {"foo": "x"}, stream_resumable=True)
     row = play.http.post("/runs", json=body).json()
     thread = play.gone(f"/threads/{row['thread_id']}")
     path = f"{thread}/runs/{row['run_id']}/stream"
-    play.get("when it has ended", path, headers=from_start)
+    play.get("from the start", path, headers={"Last-Event-ID": "-1"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from uuid import uuid4
 
 from bench.parity.family import Family
@@ -9,11 +10,15 @@ from bench.parity.player import Player
 
 thread_streams = Family("thread streams")
 
+_OPENING = 1
+"""Seconds until the reference server follows a thread; it answers before it does."""
+
 
 def _follow_a_run(play: Player, step: str, query: object) -> None:
     thread = play.thread()
     with play.follow(step, "GET", f"{thread}/stream", query=query) as stream:
-        play.run(thread, "echo", {"foo": "x"}, stream_mode=["values", "custom"])
+        modes = ["values", "custom"]
+        play.run(thread, "echo", {"foo": "x"}, stream_mode=modes, after_seconds=_OPENING)
         while "status" not in (stream.until("metadata").data or {}):
             pass
 
@@ -35,6 +40,7 @@ def state_updates(play: Player) -> None:
     play.ran(thread, "echo", {"foo": "x"})
     query = {"stream_modes": "state_update"}
     with play.follow("state_update", "GET", f"{thread}/stream", query=query) as stream:
+        time.sleep(_OPENING)
         play.http.post(f"{thread}/state", json={"values": {"foo": "u"}}).raise_for_status()
         stream.until("state_update")
 
