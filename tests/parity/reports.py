@@ -19,8 +19,9 @@ from support.old_sdk import old_python
 from support.server import REPOSITORY, clean_environment
 
 NEW, OLD = "0.4.14", "0.2.4"
-PATIENCE, SHORT_PATIENCE = 20.0, 2.0
-"""Seconds for what is to happen, and for what is not to happen when a parameter is lost."""
+PATIENCE, SHORT_PATIENCE = 60.0, 4.0
+"""Seconds for what is to happen, and for what is not to happen when a parameter is lost: longer
+than what proofs let things last."""
 AT_MOST = 900
 """Seconds for all of them; an idle machine takes a minute."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from parity.proving import proves
 from parity.world import World
 
-SOON, A_WHILE = 0.005, 0.025
+SOON, A_WHILE = 0.005, 0.05
 """Minutes: for something to expire, and to read it some times before."""
 
 

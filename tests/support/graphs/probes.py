@@ -42,7 +42,7 @@ async def _slow_to_stop(state: State) -> State:
     try:
         await asyncio.sleep(60)
     except asyncio.CancelledError:
-        await asyncio.sleep(1)
+        await asyncio.sleep(3)
         raise
     return {"stopped": False}
 
