@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import Final, cast
+from functools import cached_property, partial
+from typing import Any, Final, cast
 
 import trio
 from hypercorn.typing import (
@@ -20,16 +20,21 @@ from quart_trio.wrappers.request import TrioBody, TrioRequest
 from werkzeug.exceptions import RequestTimeout
 
 from lgtrio.api.bodies import RunBody
-from lgtrio.api.requests import ON_DISCONNECT
+from lgtrio.api.requests import ON_DISCONNECT, WRITE_CHUNK
 from lgtrio.runs.streams import StreamCut
 from lgtrio.wire.ids import random_id
 
-_MORE: Final[HTTPResponseBodyEvent] = {
-    "type": "http.response.body",
-    "body": b"",
-    "more_body": True,
-}
-_NO_MORE: Final[HTTPResponseBodyEvent] = {**_MORE, "more_body": False}
+
+def _body(data: bytes, *, more: bool) -> HTTPResponseBodyEvent:
+    return {"type": "http.response.body", "body": data, "more_body": more}
+
+
+_MORE: Final = _body(b"", more=True)
+_NO_MORE: Final = _body(b"", more=False)
+
+
+async def _write_chunk(send: ASGISendCallable, chunk: bytes) -> None:
+    await send(_body(chunk, more=True))
 
 
 class WholeBody(TrioBody):
@@ -76,7 +81,7 @@ class Exchange(TrioASGIHTTPConnection):
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         request = self._create_request_from_scope(send)
         with trio.CancelScope() as scope:
-            self.scope["extensions"][ON_DISCONNECT](scope.cancel)  # type: ignore[operator]
+            cast("dict[str, Any]", self.scope["extensions"])[ON_DISCONNECT](scope.cancel)
             if await _read_body(request, receive):
                 await self._answer(request, send)
 
@@ -88,7 +93,7 @@ class Exchange(TrioASGIHTTPConnection):
         elif isinstance(body, DataBody):
             await send(_head(cast("Response", response)))
             data = body.data[body.begin : body.end]
-            await send({"type": "http.response.body", "body": data, "more_body": False})
+            await send(_body(data, more=False))
         else:
             await self._send_response(send, response)
 
@@ -100,16 +105,18 @@ class Exchange(TrioASGIHTTPConnection):
             response.set_data(b"")
             await self._send_response(send, response)
             return
+        extensions = cast("dict[str, Any]", self.scope["extensions"])
+        write = extensions.get(WRITE_CHUNK) or partial(_write_chunk, send)
         try:
             await send(_head(response))
             await send(_MORE)  # the head leaves before the first chunk is there
             async with body:
                 async for chunk in body:
-                    more = not body.source.exhausted
-                    body.finished = not more
-                    await send({"type": "http.response.body", "body": chunk, "more_body": more})
-                    if not more:  # the last chunk and the end have left together
+                    if body.source.exhausted:  # the last chunk and the end leave together
+                        body.finished = True
+                        await send(_body(chunk, more=False))
                         return
+                    await write(chunk)
             await send(_NO_MORE)
         except StreamCut:
             return
