@@ -54,8 +54,8 @@ def main() -> None:
     machine = results.environment
     if machine["load_before"] > _QUIET * machine["cpus"]:
         results.notes.append(
-            f"The machine was busy before (load {machine['load_before']:.1f}): rates and latencies"
-            " are not to be quoted, CPU times are."
+            f"The machine was busy before (load {machine['load_before']:.1f}): its figures are"
+            " not to be quoted; CPU times suffer least."
         )
     started = time.monotonic()
     try:

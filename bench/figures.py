@@ -57,7 +57,7 @@ def number(name: str, value: float) -> str:
     if value == int(value):
         return f"{value:,.0f}"
     bounds = {100: 0, 10: 1, 0.1: 2}
-    digits = next((digits for bound, digits in bounds.items() if abs(value) >= bound), 4)
+    digits = next((digits for bound, digits in bounds.items() if abs(value) >= bound), 3)
     return f"{value:,.{digits}f}"
 
 

@@ -154,7 +154,7 @@ def test_how_figures_are_written() -> None:
         "1.23",
         "3",
     ]
-    assert [number("", value) for value in (0.1234, 0.01234, 0.0)] == ["0.12", "0.0123", "0"]
+    assert [number("", value) for value in (0.1234, 0.01234, 0.0)] == ["0.12", "0.012", "0"]
     assert shown("client_cpu_share", [0.1, 0.2, 0.4]) == "20% (10%–40%)"
 
 
