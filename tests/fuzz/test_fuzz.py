@@ -82,5 +82,5 @@ def test_requests_have_reached_what_they_are_about(server: Server) -> None:
         (method.upper(), path): None for path, methods in documented.items() for method in methods
     }
     print(f"{sum(asked.values()):.0f} requests; {len(routes)} routes")
-    assert sum(asked.values()) > ENOUGH, "thousands are usual, but the time is what is fixed"
+    assert sum(asked.values()) > ENOUGH, "it hardly asked anything"
     assert [route for route in routes if asked[route] >= ENOUGH and not good[route]] == []
