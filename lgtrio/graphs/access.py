@@ -18,7 +18,7 @@ from attrs import define, field
 
 from lgtrio.errors import Fenced
 from lgtrio.storage.interface import CheckpointRow, WriteRow
-from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter, Flight
+from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter, Entry, Flight
 from lgtrio.storage.sqlite.engine import Operation
 
 T = TypeVar("T")
@@ -159,6 +159,16 @@ class DatabaseAccess:
         """Refuse every later call; what is in flight still arrives. Never blocks."""
         with self._lock:
             self._closed = True
+
+    def withdraw(self) -> Sequence[Entry]:
+        """Take back the rows that the database has not begun to store; whoever calls this stores
+        them, if they are wanted."""
+        with self._lock:
+            flights = set(self._flights)
+        taken = self._writer.withdraw(flights)
+        for entry in taken:
+            self._end(entry.flight, None)
+        return taken
 
     @property
     def in_flight(self) -> int:

@@ -23,6 +23,7 @@ from langgraph.runtime import RunControl
 from lgtrio.graphs.calls import CALLS_OF_RUN, RunCalls
 from lgtrio.graphs.failures import error_info
 from lgtrio.graphs.inputs import node_names, run_config, run_context, unknown_context
+from lgtrio.graphs.last_writes import last_writes
 from lgtrio.graphs.loader import LoadedGraph
 from lgtrio.graphs.outcomes import finished, from_snapshot
 from lgtrio.graphs.persistence import Graph, GraphDatabase, Persistence
@@ -36,7 +37,6 @@ from lgtrio.runs.executor import (
     GraphEnd,
     GraphOutcome,
     LastWrites,
-    LastWritesFailed,
     Part,
 )
 from lgtrio.storage.interface import RunRecord
@@ -261,18 +261,11 @@ class Execution:
 
     def _last_writes(self) -> LastWrites | None:
         access = self.persistence.access
-        if not access.in_flight and access.failure is None:
+        # Of a thread that goes with its run nothing has to be stored, if it has not been yet.
+        held = access.withdraw() if self.run.temporary else ()
+        if not held and not access.in_flight and access.failure is None:
             return None
-
-        def check() -> None:
-            if access.failure is not None:
-                raise LastWritesFailed from access.failure
-
-        def outcome() -> GraphOutcome:
-            error = access.failure
-            return self.outcome_from_storage(GraphEnd.FAILED, error_info(error) if error else None)
-
-        return LastWrites(check, outcome)
+        return last_writes(access, held, partial(self.outcome_from_storage, GraphEnd.FAILED))
 
     def _ran_through(self) -> bool:
         """Whether the graph is known to have nothing left to do, without asking the database."""

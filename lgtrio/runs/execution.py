@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 import orjson
@@ -23,7 +22,7 @@ from lgtrio.runs.executor import (
 from lgtrio.runs.handles import Handles, RunHandle
 from lgtrio.runs.stops import Act, Conclusion, Stop, StopKind, conclude, error_json
 from lgtrio.runs.thread_streams import ThreadStreams
-from lgtrio.storage.interface import Cause, Frame, RunRecord, Storage
+from lgtrio.storage.interface import Cause, Frame, RunRecord, SettleWrites, Storage
 
 log = structlog.get_logger(__name__)
 
@@ -144,7 +143,7 @@ class Execution:
                 cause=cause,
                 actor=actor,
                 asked=asked,
-                check=_check_of(handle),
+                last_writes=_last_writes_of(handle),
             )
         if last is not None:
             handle.stream.publish_last(last)
@@ -172,9 +171,9 @@ async def _log_frames(handle: RunHandle) -> None:
         handle.fail(ErrorInfo("StorageError", "The stream's log could not be written."))
 
 
-def _check_of(handle: RunHandle) -> Callable[[], None] | None:
+def _last_writes_of(handle: RunHandle) -> SettleWrites | None:
     outcome = handle.outcome
-    return None if outcome is None or outcome.last_writes is None else outcome.last_writes.check
+    return None if outcome is None or outcome.last_writes is None else outcome.last_writes.settle
 
 
 async def _outcome_without(lost: LastWritesFailed, handle: RunHandle) -> GraphOutcome:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from attrs import frozen
 
-from lgtrio.storage.interface import Json, RunRecord
+from lgtrio.storage.interface import Json, RunRecord, SettleWrites
 
 
 @frozen
@@ -54,11 +54,12 @@ class LastWrites:
     """What a run that has ended has given the database and has no answer for yet.
 
     The database keeps the order, so the run's end can be stored right behind, in the same
-    transaction, which saves waiting for one of their own.
+    transaction, which saves waiting for one of their own. Some may not even have been given to it:
+    most stateless runs are over before anything of them has to be stored.
     """
 
-    check: Callable[[], None]
-    """For the transaction that stores the end. Raises LastWritesFailed if one of them failed."""
+    settle: SettleWrites
+    """Raises LastWritesFailed if one of them has failed, or fails now."""
     outcome: Callable[[], GraphOutcome]
     """How the run has ended then. For a worker thread, which it blocks."""
 

@@ -95,9 +95,9 @@ async def create(storage: Storage, new: NewRun, *, claim: bool = False) -> Creat
     )
 
 
-async def running(storage: Storage, thread_id: str = T, *, resumable: bool = False) -> str:
+async def running(storage: Storage, thread_id: str = T, **options: bool) -> str:
     """The id of a run that has been created and claimed."""
-    created = await create(storage, new_run(thread_id, resumable=resumable), claim=True)
+    created = await create(storage, new_run(thread_id, **options), claim=True)
     assert created.claimed is not None
     return created.run.run_id
 

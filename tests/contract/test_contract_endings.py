@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 import pytest
 from attrs import evolve
@@ -31,20 +33,37 @@ FAILED = ThreadOutcome(
 # -- finishing -----------------------------------------------------------------------------
 
 
-async def test_a_check_that_raises_changes_nothing(storage: Storage) -> None:
+async def test_last_writes_that_are_lost_leave_everything_as_it_is(storage: Storage) -> None:
     run_id = await running(storage)
     before = await thread(storage)
 
-    def check() -> None:
+    def lost(_connection: Any, **_: bool) -> None:
         raise LookupError
 
     for _ in range(2):
         with pytest.raises(LookupError):
             await storage.finish_run(
-                run_id, RunStatus.SUCCESS, IDLE, cause=Cause.GRAPH, check=check
+                run_id, RunStatus.SUCCESS, IDLE, cause=Cause.GRAPH, last_writes=lost
             )
     assert await status(storage, run_id) == "running"
     assert await thread(storage) == before
+
+
+@pytest.mark.parametrize(("temporary", "others"), [(True, 0), (True, 1), (False, 0)])
+async def test_last_writes_are_told_whether_the_thread_goes(
+    storage: Storage, temporary: bool, others: int
+) -> None:
+    run_id = await running(storage, temporary=temporary)
+    for _ in range(others):
+        await pending(storage)
+    told: list[bool] = []
+
+    def settle(_connection: Any, *, thread_goes: bool) -> None:
+        told.append(thread_goes)
+
+    await storage.finish_run(run_id, RunStatus.SUCCESS, IDLE, cause=Cause.GRAPH, last_writes=settle)
+    assert told == [temporary and not others]
+    assert (await storage.get_thread(T) is None) == told[0]
 
 
 @pytest.mark.parametrize("end", sorted(TERMINAL))

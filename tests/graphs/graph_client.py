@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -84,8 +85,8 @@ class Client:
     async def storing_the_end(self, outcome: GraphOutcome) -> None:
         """As the supervisor does: behind the run's last writes, if they have not failed."""
         if outcome.last_writes is not None:
-            check = outcome.last_writes.check
-            await self.storage.engine.write(lambda _: check())
+            settle = partial(outcome.last_writes.settle, thread_goes=False)
+            await self.storage.engine.write(settle)
 
     def rows(self) -> tuple[int, ...]:
         """How many checkpoints, writes and store items there are."""

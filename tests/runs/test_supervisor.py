@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import orjson
 import pytest
@@ -114,7 +115,7 @@ async def test_a_run_whose_last_write_fails_ends_with_an_error(
 ) -> None:
     """On the real clock: what the run has left is read in a worker thread."""
 
-    def check() -> None:
+    def lost(_connection: Any, **_: bool) -> None:
         raise LastWritesFailed from StorageError("broken")
 
     def left() -> GraphOutcome:
@@ -126,7 +127,7 @@ async def test_a_run_whose_last_write_fails_ends_with_an_error(
     class LosingExecutor(ScriptedExecutor):
         async def execute(self, _run: RunRecord, sink: RunSink) -> GraphOutcome:
             outcome = GraphOutcome(
-                GraphEnd.FINISHED, b'{"lost":1}', last_writes=LastWrites(check, left)
+                GraphEnd.FINISHED, b'{"lost":1}', last_writes=LastWrites(lost, left)
             )
             sink.ended(outcome)
             return outcome

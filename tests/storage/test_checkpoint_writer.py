@@ -65,3 +65,20 @@ def test_rows_that_cannot_be_stored_fail_alone(engine: Engine, *, done_twice: bo
     assert told == [("1", None), ("2", StorageError), ("3", None)]
     assert engine.read(_stored) == ["1", "3"]
     assert len(failed) == done_twice
+
+
+def test_what_is_withdrawn_is_not_stored_and_nobody_is_told(engine: Engine) -> None:
+    told: list[str] = []
+    writer, flights = CheckpointWriter(engine), [Flight(), Flight()]
+    with held_writer(engine):
+        for name, flight in zip(("mine", "other"), flights, strict=True):
+            writer.submit([_checkpoint(name)], [], flight, lambda _, name=name: told.append(name))
+        (taken,) = writer.withdraw({flights[0]})
+        assert [row.checkpoint_id for row in taken.checkpoints] == ["mine"]
+        assert writer.withdraw({flights[0]}) == []
+    engine.write_sync(lambda _: None)
+    assert told == ["other"]
+    assert engine.read(_stored) == ["other"]
+    assert writer.withdraw(set(flights)) == [], "all of it has been begun"
+    engine.write_sync(taken.put)
+    assert engine.read(_stored) == ["mine", "other"]

@@ -48,6 +48,7 @@ from lgtrio.storage.interface.runs import (
     RunOrder,
     RunRecord,
     RunStorage,
+    SettleWrites,
 )
 from lgtrio.storage.interface.shared import MAX_TOTAL, Cause, Json
 from lgtrio.storage.interface.threads import (
@@ -108,6 +109,7 @@ __all__ = [
     "RunOrder",
     "RunRecord",
     "RunStorage",
+    "SettleWrites",
     "Storage",
     "StoreItem",
     "StoredTtl",

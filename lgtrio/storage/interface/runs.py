@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from attrs import frozen
 
@@ -12,6 +12,20 @@ from lgtrio.storage.interface.lanes import Decide, Displacement, LaneRun
 from lgtrio.storage.interface.shared import Cause, Json
 from lgtrio.storage.interface.threads import NewThread, ThreadOutcome, ThreadRecord
 from lgtrio.wire.enums import MultitaskStrategy, RunStatus
+
+
+class SettleWrites(Protocol):
+    def __call__(self, connection: Any, *, thread_goes: bool) -> None:
+        """Store the last that a run has written, in the transaction that stores its end and after
+        everything that was submitted before; may be called again if that is undone.
+
+        Args:
+            connection: the database's own, on which the transaction runs.
+            thread_goes: what is not stored need not be: it would be deleted at once.
+
+        Raises:
+            Exception: something of it is lost; the end must not be stored.
+        """
 
 
 @frozen
@@ -176,15 +190,15 @@ class RunStorage(Protocol):
         actor: str | None = None,
         asked: float | None = None,
         only: RunStatus | None = None,
-        check: Callable[[], None] | None = None,
+        last_writes: SettleWrites | None = None,
     ) -> FinishedRun | None:
         """End an active run with a terminal status; deletes its thread if it is temporary.
 
         Args:
             asked: see `JournalLine`; so in the two methods below.
             only: end it only while it has this status (PENDING: unless it was claimed).
-            check: called inside the transaction, after all writes that were submitted before; what
-                it raises is raised, and nothing is changed. It may be called again.
+            last_writes: what the run has still to store, or to make sure of; what it raises is
+                raised, and nothing is changed.
             thread: None leaves the thread row's values, error and interrupts as they are
                 (a pending run was cancelled).
 

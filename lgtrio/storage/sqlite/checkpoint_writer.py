@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 import outcome
@@ -47,7 +47,9 @@ class Flight:
 
 
 @define(eq=False)
-class _Entry:
+class Entry:
+    """Rows that were submitted together."""
+
     checkpoints: Sequence[CheckpointRow]
     writes: Sequence[WriteRow]
     flight: Flight
@@ -64,7 +66,7 @@ class CheckpointWriter:
 
     engine: Engine
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
-    _waiting: list[_Entry] | None = field(default=None, init=False)
+    _waiting: list[Entry] | None = field(default=None, init=False)
     """What the operation will store that is queued and not begun; None if there is none."""
 
     def submit(
@@ -81,7 +83,7 @@ class CheckpointWriter:
         All of them are stored or none. Rows that cannot be stored fail alone: others that
         happen to share the operation are not affected.
         """
-        entry = _Entry(checkpoints, writes, flight, stored)
+        entry = Entry(checkpoints, writes, flight, stored)
         with self._lock:
             if self._waiting is not None:
                 self._waiting.append(entry)
@@ -89,7 +91,20 @@ class CheckpointWriter:
             entries = self._waiting = [entry]
         self._queue(entries)
 
-    def _queue(self, entries: list[_Entry]) -> None:
+    def withdraw(self, flights: Collection[Flight]) -> Sequence[Entry]:
+        """Take back what has not been begun, to store it otherwise or not at all; nobody is told.
+
+        Args:
+            flights: whose entries to take back.
+        """
+        with self._lock:
+            if self._waiting is None:
+                return []
+            taken = [entry for entry in self._waiting if entry.flight in flights]
+            self._waiting[:] = [entry for entry in self._waiting if entry.flight not in flights]
+            return taken
+
+    def _queue(self, entries: list[Entry]) -> None:
         def put_checkpoint_rows(connection: sqlite3.Connection) -> None:
             self._no_more_into(entries)
             _put(connection, entries)
@@ -105,21 +120,23 @@ class CheckpointWriter:
         except StorageError as error:  # the engine is closed
             done(outcome.Error(error))
 
-    def _no_more_into(self, entries: list[_Entry]) -> None:
+    def _no_more_into(self, entries: list[Entry]) -> None:
         with self._lock:
             if self._waiting is entries:
                 self._waiting = None
 
 
-def _put(connection: sqlite3.Connection, entries: Sequence[_Entry]) -> None:
+def _put(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:
     """All at once; if that fails one by one, so that only the culprit has an error."""
+    if not entries:  # all of them were withdrawn
+        return
     if len(entries) == 1:
         with entries[0].flight.noting_failure():
             entries[0].put(connection)
         return
     for entry in entries:
         entry.flight.error = None  # of a transaction that was undone and is run again
-    together = _Entry(
+    together = Entry(
         [row for entry in entries for row in entry.checkpoints],
         [row for entry in entries for row in entry.writes],
         Flight(),
@@ -131,7 +148,7 @@ def _put(connection: sqlite3.Connection, entries: Sequence[_Entry]) -> None:
             _attempt(connection, entry)
 
 
-def _attempt(connection: sqlite3.Connection, entry: _Entry) -> None:
+def _attempt(connection: sqlite3.Connection, entry: Entry) -> None:
     connection.execute("SAVEPOINT checkpoint_rows")
     try:
         entry.put(connection)

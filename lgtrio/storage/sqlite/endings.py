@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from attrs import evolve
 
 from lgtrio.errors import IllegalTransition
-from lgtrio.storage.interface import Cause, FinishedRun, RunRecord, ThreadOutcome, ThreadRecord
+from lgtrio.storage.interface import (
+    Cause,
+    FinishedRun,
+    RunRecord,
+    SettleWrites,
+    ThreadOutcome,
+    ThreadRecord,
+)
 from lgtrio.storage.sqlite import journal, kept_streams, runs, threads, webhooks
 from lgtrio.storage.sqlite.journal import Change
 from lgtrio.storage.sqlite.lane import undo
@@ -25,16 +30,17 @@ def finish_run(
     actor: str | None,
     asked: float | None,
     only: RunStatus | None,
-    check: Callable[[], None] | None,
+    last_writes: SettleWrites | None,
 ) -> FinishedRun | None:
-    if check is not None:
-        check()
     run = _active(tx, run_id, only)
     if run is None:
         return None
     if status not in TERMINAL:
         raise IllegalTransition(run_id, run.record.status, status)
-    if run.record.temporary and run.sole:
+    thread_goes = run.record.temporary and run.sole
+    if last_writes is not None:
+        last_writes(tx.connection, thread_goes=thread_goes)
+    if thread_goes:
         return _end_with_thread(
             tx, run.record, status, thread, cause=cause, actor=actor, asked=asked
         )

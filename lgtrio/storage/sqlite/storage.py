@@ -47,6 +47,7 @@ from lgtrio.storage.interface import (
     Recovered,
     RunOrder,
     RunRecord,
+    SettleWrites,
     StoredTtl,
     ThreadFilter,
     ThreadOrder,
@@ -341,7 +342,7 @@ class SqliteStorage:
         actor: str | None = None,
         asked: float | None = None,
         only: RunStatus | None = None,
-        check: Callable[[], None] | None = None,
+        last_writes: SettleWrites | None = None,
     ) -> FinishedRun | None:
         return await self._write(
             endings.finish_run,
@@ -352,7 +353,7 @@ class SqliteStorage:
             actor=actor,
             asked=asked,
             only=only,
-            check=check,
+            last_writes=last_writes,
         )
 
     async def requeue_run(
