@@ -42,6 +42,7 @@ from lgtrio.graphs.tool_events import ToolEvents, ToolsHandler
 from lgtrio.runs.executor import Part
 from lgtrio.runs.frames import MARK
 from lgtrio.storage.interface import Json
+from lgtrio.wire.converter import fitted
 from lgtrio.wire.enums import StreamMode
 
 _DIRECT: Final[dict[StreamMode, GraphMode]] = {
@@ -102,7 +103,7 @@ class StreamTap:
 
     def values_json(self) -> Json:
         if self._values_json is None:
-            self._values_json = to_json(self.last_values)
+            self._values_json = fitted(to_json(self.last_values))
         return self._values_json
 
     # -- called by LangGraph -------------------------------------------------------------
