@@ -144,11 +144,13 @@ class StreamRoutes:
         known = {"last_event_id": last_event_id(), "checkpoint_id": asked.last("checkpoint_id")}
         try:
             run = await existing_run(storage, thread_id, run_id)
-        except NotFound:
-            if await storage.thread_of_kept_stream(run_id) != thread_id:
-                raise
-            return await following.follow_kept(run_id, selection=selection, **known), True
-        return await following.follow(run, selection=selection, **known), run.resumable
+        except NotFound as error:
+            missing = error
+        else:
+            return await following.follow(run, selection=selection, **known), run.resumable
+        if await storage.thread_of_kept_stream(run_id) != thread_id:
+            raise missing
+        return await following.follow_kept(run_id, selection=selection, **known), True
 
     def _answer(
         self,
