@@ -124,11 +124,14 @@ class _Connection:
             head, empty, chunk = chunk.partition(b"\r\n\r\n")
             await self.client.send_all(head + empty)
             self.whole_head = not empty
-        if self.cut is None:
+        cut = self.cut
+        if cut is None:
             await self.client.send_all(chunk)
             return
-        await self.client.send_all(chunk[: self.cut.after])
-        self.cut = evolve(self.cut, after=self.cut.after - len(chunk))
+        await self.client.send_all(chunk[: cut.after])
+        if self.cut is not cut:  # that was all of the answer, and the client has asked again
+            return
+        self.cut = evolve(cut, after=cut.after - len(chunk))
         if self.cut.after <= 0:
             if self.cut.reset:
                 self.client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
