@@ -7,7 +7,7 @@ read in a worker thread.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -147,6 +147,21 @@ class LanggraphExecutor:
             active.execution.loop_is_gone = True
             active.delivery.lose(GraphEnd.CANCELLED)
         return len(moved)
+
+    def move_calls(self, run_ids: Collection[str]) -> Collection[str]:
+        """The loop of these runs' Trio nodes is about to be left behind: they go on upon a new one.
+
+        Returns:
+            The ids of those that do: the open ones.
+        """
+        moved = [self._active[run_id] for run_id in run_ids if self.is_open(run_id)]
+        moved = [active for active in moved if active.delivery.outcome is None]
+        for active in moved:
+            self._fence(active)  # at once: what its lost node raises is no outcome
+            if active.loop is not None:
+                active.loop.post(active.execution.cancel)
+            active.delivery.lose(GraphEnd.CANCELLED)
+        return {active.execution.run.run_id for active in moved}
 
     def _open_runs_on(self, slot: LoopSlot) -> Sequence[_Active]:
         return [

@@ -21,6 +21,7 @@ from structlog.testing import capture_logs
 from lgtrio.errors import LoopBlocked, LoopReplaced
 from lgtrio.graphs import loops
 from lgtrio.graphs.importing import forget_modules
+from lgtrio.graphs.trio_nodes.thread import TRIO_THREAD
 from lgtrio.langgraph_json import read_langgraph_json
 from lgtrio.runs.executor import GraphEnd
 from lgtrio.storage.sqlite.vectors import enable_vectors
@@ -113,6 +114,53 @@ async def test_the_other_runs_go_on_from_their_last_checkpoint(
             assert waiting.ended.wait(10), "the first attempt is cancelled in the Trio loop"
         (stuck,) = client.side.executor.stuck
         assert stuck.graph_id == "blocks", "what waits on the old loop is not executing"
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_a_trio_loop_is_replaced_too(open_moving, make_gate, begun: bool) -> None:
+    """Where a Trio node of a closed run holds it: other runs go on upon a new one."""
+    gate, waiting = make_gate("gate"), make_gate("waiting")
+    blocking, sink = record("trio blocks", {"name": "gate"}), Recorder()
+    async with open_moving() as client:
+        other = partial(client.run, "trio", {"name": "waiting"}, sink=sink)
+        before = client.side.executor.slots["trio"].loop
+        with capture_logs() as logs:
+            async with trio.open_nursery() as nursery:
+                if begun:
+                    nursery.start_soon(other)
+                    await trio.to_thread.run_sync(waiting.reached.wait)
+                    await client.storage.engine.write(lambda _: None)  # the first step is stored
+                async with trio.open_nursery() as blocker:
+                    blocker.start_soon(partial(client.run, "trio blocks", run=blocking))
+                    await trio.to_thread.run_sync(gate.reached.wait)
+                    if not begun:
+                        nursery.start_soon(other)
+                        await eventually(lambda: TRIO_THREAD.running._waiting)
+                    blocker.cancel_scope.cancel()
+                with trio.fail_after(30):
+                    await sink.until(lambda sink: sink.outcome is not None)
+                    again = await client.run("trio", {"name": "waiting"}, attempt=2)
+            assert orjson.loads(sink.outcome.values)["log"] == ["first", "attempt 2"]
+            assert orjson.loads(again.values)["log"] == ["first", "attempt 2"]
+            (lost,) = client.side.keeper.lost
+            assert (lost.blocker.run_id, lost.blocker.node) == (blocking.run_id, "blocks_trio")
+            await eventually(lambda: len(client.side.executor.stuck) == 1)
+            assert client.side.executor.stuck[0].run_id == blocking.run_id
+            assert client.side.executor.slots["trio"].loop is before, "that one was not blocked"
+            rows = client.rows()
+            gate.opened.set()
+            await eventually(lambda: not client.side.keeper.lost)
+            await eventually(lambda: not client.side.executor.stuck)
+        assert client.rows() == rows
+        assert waiting.ended.is_set() == begun, "it is cancelled, or has never begun"
+    said = [line["event"] for line in logs if line.get("run_id") == blocking.run_id]
+    for each in (
+        "a node blocks its Trio loop",
+        "a closed run blocks its Trio loop, which is replaced",
+        "a stuck run has ended",
+        "a Trio loop that had been replaced has ended",
+    ):
+        assert any(line.startswith(each) for line in said), each
 
 
 async def test_a_run_that_had_not_begun_begins_on_the_new_loop(open_moving, make_gate) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from contextvars import Context
 from typing import ClassVar, Final, Protocol
@@ -35,19 +35,27 @@ class Visitor(Protocol):
         """Must not raise, except where the loop ends: cancellation that is not its own."""
 
     def lose(self) -> None:
-        """The loop has ended before `run` returned. Called when no task runs any more."""
+        """The loop has ended before `run` returned, and no task runs any more; or it has been
+        left behind. From any thread."""
 
 
 @define(eq=False)
 class TrioThread:
-    """One `trio.run`; `admit`, `post`, `cancel` and `close` may be called from any thread."""
+    """One `trio.run`; all methods without an underscore may be called from any thread."""
 
     name: str = "lgtrio-trio-nodes"
     kind: ClassVar[str] = "Trio loop"
     advice: ClassVar[str] = "use await, or `trio.to_thread.run_sync`"
 
+    on_end: Callable[[], None] = lambda: None
+    """Called in the thread when the loop has ended."""
+    _waiting: set[Visitor] = field(factory=set, init=False)
+    """Admitted, but not in the loop yet."""
     _visitors: set[Visitor] = field(factory=set, init=False)
-    """Those that have not come to their end; touched by the Trio thread only."""
+    """Those that have not come to their end; changed by the Trio thread only."""
+    _left: bool = field(default=False, init=False)
+    """Left behind: admits nobody."""
+    _admitting: threading.Lock = field(factory=threading.Lock, init=False)
     _token: trio.lowlevel.TrioToken | None = field(default=None, init=False)
     _nursery: trio.Nursery = field(init=False)
     _settled: threading.Event = field(factory=threading.Event, init=False)
@@ -76,10 +84,32 @@ class TrioThread:
         """Have the visitor run in the loop soon.
 
         Raises:
-            trio.RunFinishedError: the loop has ended; nothing of the visitor was run.
+            trio.RunFinishedError: the loop has ended or was left behind; nothing of the visitor
+                was run.
         """
         assert self._token is not None
-        self._token.run_sync_soon(self._spawn, visitor)
+        with self._admitting:
+            if self._left:
+                raise trio.RunFinishedError("the loop was left behind")
+            self._token.run_sync_soon(self._spawn, visitor)
+            self._waiting.add(visitor)
+
+    def leave(self) -> Sequence[Visitor]:
+        """Leave the loop behind: it admits nobody any more.
+
+        Returns:
+            Those who have not come to their end in it.
+        """
+        with self._admitting:
+            self._left = True
+            return [*self._waiting.copy(), *self._visitors.copy()]
+
+    def give_up(self, visitors: Sequence[Visitor]) -> None:
+        """Lose visitors of a loop that was left behind, and have it end when it comes free."""
+        for visitor in visitors:
+            self._waiting.discard(visitor)
+            visitor.lose()
+        self.cancel(self._nursery.cancel_scope, "the loop was left behind")
 
     def cancel(self, scope: trio.CancelScope, reason: str) -> None:
         """Cancel a scope of the loop soon; nothing happens if the loop has ended."""
@@ -109,6 +139,7 @@ class TrioThread:
             self._settled.set()
             for visitor in list(self._visitors):
                 visitor.lose()
+            self.on_end()
 
     async def _serve(self) -> None:
         async with trio.open_nursery() as self._nursery:
@@ -117,7 +148,11 @@ class TrioThread:
             await trio.sleep_forever()
 
     def _spawn(self, visitor: Visitor) -> None:
-        self._visitors.add(visitor)
+        with self._admitting:
+            if visitor not in self._waiting:  # given up while a node blocked the loop
+                return
+            self._waiting.discard(visitor)
+            self._visitors.add(visitor)
         # A closed nursery refuses: the loop is about to end, and then `_work` tells the visitor.
         with suppress(RuntimeError):
             visitor.context.run(self._nursery.start_soon, self._host, visitor)
@@ -157,6 +192,11 @@ class TrioThreadKeeper:
         """The thread, if one has been started and has not ended."""
         current = self._current
         return current if current is not None and current.alive else None
+
+    def leave(self, thread: TrioThread) -> Sequence[Visitor]:
+        """See `TrioThread.leave`; the next `admit` starts another thread."""
+        self._forget(thread)
+        return thread.leave()
 
     def close(self) -> None:
         """End the thread, if there is one; the next `admit` starts another. Blocks."""

@@ -43,6 +43,12 @@ async def blocks_loop(state: State) -> State:  # noqa: ASYNC124
     return {"log": ["blocked"]}
 
 
+@trio_node
+async def blocks_trio(state: State) -> State:  # noqa: ASYNC124
+    GATES[state["name"]].hold()
+    return {"log": ["blocked"]}
+
+
 async def first(state: State) -> State:
     return {"log": ["first"]}
 
@@ -77,6 +83,7 @@ async def make(config: RunnableConfig):
 
 
 blocks = _chain(blocks_loop).compile()
+trio_blocks = _chain(blocks_trio).compile()
 steps = _chain(first, waits).compile()
 trio_steps = _chain(first, waits_in_trio).compile()
 where = _chain(tells).compile()
