@@ -123,7 +123,7 @@ class Stopper:
 
     def displace(self, run_id: str, displacement: Displacement, *, by: str) -> None:
         """A newer run of the thread takes this one's place."""
-        message = f"superseded by run {by} (multitask_strategy={displacement})"
+        message = displacement.message(by)
         stop = Stop(_DISPLACED[displacement], Cause.DISPLACED, by, message)
         if handle := self.handles.get(run_id):
             handle.request_stop(stop)

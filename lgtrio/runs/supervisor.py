@@ -97,11 +97,12 @@ async def open_supervisor(
     """
     options = options or RunOptions()
     recovered = await storage.recover(max_attempts=options.max_attempts)
-    if recovered.requeued or recovered.failed:
+    if recovered.requeued or recovered.failed or recovered.displaced:
         log.warning(
             "recovered runs of the last process",
             requeued=len(recovered.requeued),
             given_up=len(recovered.failed),
+            displaced=len(recovered.displaced),
         )
     async with trio.open_nursery() as nursery:
         supervisor = Supervisor(storage, executor, options, nursery, now)

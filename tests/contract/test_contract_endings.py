@@ -306,6 +306,27 @@ async def test_recovery_gives_up_after_too_many_deaths_of_the_server(storage: St
     assert run.run_id == waiting
 
 
+async def test_recovery_does_what_a_newer_run_of_the_thread_had_asked_for(
+    storage: Storage,
+) -> None:
+    interrupted, undone = await running(storage), await running(storage, U)
+    for thread_id, strategy in ((T, "interrupt"), (U, "interrupt"), (U, "rollback")):
+        await create(storage, new_run(thread_id, strategy=strategy))
+    recovered = await storage.recover(max_attempts=3)
+    assert (recovered.requeued, recovered.failed) == ([], [])
+    assert recovered.displaced == [interrupted, undone]
+    assert await status(storage, interrupted) is RunStatus.INTERRUPTED
+    assert await status(storage, undone) is None
+    for run_id in (interrupted, undone):
+        assert (await moves(storage, run_id))[-1][2] is Cause.DISPLACED
+    error = (await thread(storage)).error
+    assert error is not None
+    assert orjson.loads(error)["error"] == "UserInterrupt"
+    assert b"multitask_strategy=interrupt" in error
+    assert (await thread(storage, U)).error is None
+    assert await storage.claim_next(T) is not None, "the one that has displaced it starts"
+
+
 async def test_starts_that_a_shutdown_ended_are_not_held_against_a_run(storage: Storage) -> None:
     run_id = await running(storage)
     for _ in range(3):

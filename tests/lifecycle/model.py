@@ -48,6 +48,7 @@ class Run:
     temporary: bool = False
     not_before: float = 0.0
     """Virtual time; 0 for no delay."""
+    strategy: str = "enqueue"
     status: str | None = "pending"
     """None: deleted."""
     attempt: int = 0
@@ -113,7 +114,7 @@ class Model:
         if strategy == "reject" and lane:
             return False
         self.threads[thread_id] = thread
-        run = Run(run_id, thread_id, next(self._numbers), script, **options)
+        run = Run(run_id, thread_id, next(self._numbers), script, strategy=strategy, **options)
         run.status = None
         run.move("pending", "client", "the creator")
         self.runs[run_id] = run
@@ -205,6 +206,9 @@ class Model:
         for thread in self.threads.values():
             thread.deleting = False
         for run in self.running():
+            if (displacer := self._displacer(run)) is not None:
+                self._displace(run, displacer)
+                continue
             deaths = 1 + sum(cause == "recovery" for _, _, cause, _ in run.journal)
             if deaths < self.max_attempts:
                 run.move("pending", "recovery", "the server stopped while it was running")
@@ -216,6 +220,28 @@ class Model:
             if run.temporary:
                 self._remove_thread(thread, "recovery", "thread of a stateless run")
         self.start_all()
+
+    def _displacer(self, run: Run) -> Run | None:
+        """The newer run that has displaced a running one, by the stronger strategy."""
+        newer = [
+            other
+            for other in self.runs.values()
+            if other.thread_id == run.thread_id
+            and other.number > run.number
+            and other.strategy in ("interrupt", "rollback")
+            and other.status is not None
+        ]
+        return min(
+            newer, key=lambda other: (other.strategy != "rollback", other.number), default=None
+        )
+
+    def _displace(self, run: Run, by: Run) -> None:
+        if by.strategy == "rollback":
+            return self._undo(run, Stop("rollback", "displaced", by.run_id))
+        thread = self.threads[run.thread_id]
+        thread.error, thread.rest = "UserInterrupt", "interrupted"
+        run.move("interrupted", "displaced", by.run_id)
+        return self._ended(run, "displaced")
 
     def _lose_clients(self) -> None:
         for run in self.runs.values():

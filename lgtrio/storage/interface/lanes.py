@@ -22,6 +22,14 @@ class Displacement(StrEnum):
     INTERRUPT = "interrupt"
     ROLLBACK = "rollback"
 
+    def message(self, by: str) -> str:
+        """Sentence for the error of the thread.
+
+        Args:
+            by: id of the run that displaces.
+        """
+        return f"superseded by run {by} (multitask_strategy={self})"
+
 
 @frozen
 class LaneDecision:

@@ -111,6 +111,8 @@ class Recovered:
     """Ids of runs put back from RUNNING to PENDING."""
     failed: Sequence[str]
     """Ids of runs given up with ERROR: `max_attempts` times no server outlived them."""
+    displaced: Sequence[str]
+    """Ids of runs that a newer one of their thread had displaced, ended or undone as it wanted."""
 
 
 @frozen
