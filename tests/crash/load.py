@@ -15,6 +15,7 @@ import httpx
 from attrs import define, field
 
 DURABILITIES = ["async", "sync", "exit"]
+STRATEGIES = ["enqueue", "interrupt", "rollback", "reject"]
 
 
 @define
@@ -39,6 +40,11 @@ class Ledger:
     def about_to_delete(self, thread_id: str) -> None:
         """From here on the thread and its runs may be there or not."""
         self._doubtful.add(thread_id)
+
+    def forget_runs_of(self, thread_id: str) -> None:
+        """From here on runs of the thread may be there or not; only its own client adds any."""
+        for run_id in [run for run, thread in self.runs.copy().items() if thread == thread_id]:
+            del self.runs[run_id]
 
     def certain_threads(self) -> set[str]:
         return self.threads - self._doubtful - self.deleted
@@ -113,6 +119,15 @@ class Client:
             also=404,  # it was faster
         )
 
+    def displace(self, thread_id: str, strategy: str) -> None:
+        """A run that does to those before it on the thread what the strategy says."""
+        if strategy == "rollback":
+            self.ledger.forget_runs_of(thread_id)  # they may be gone from here on
+        body = self.run_body(0.1) | {"multitask_strategy": strategy}
+        answer = self.http.post(f"/threads/{thread_id}/runs", json=body)
+        if _ok(answer, also=409).is_success:
+            self.ledger.runs[answer.json()["run_id"]] = thread_id
+
     def delete_thread(self, thread_id: str) -> None:
         self.ledger.about_to_delete(thread_id)
         _ok(self.http.delete(f"/threads/{thread_id}"))
@@ -151,6 +166,13 @@ def cancelled_runs(client: Client) -> None:
     client.start_run(thread_id)
 
 
+def displaced_runs(client: Client) -> None:
+    """Runs that push each other off a thread, by every strategy and in any order."""
+    thread_id = client.create_thread()
+    for _ in range(6):
+        client.displace(thread_id, client.random.choice(STRATEGIES))
+
+
 def deleted_threads(client: Client) -> None:
     thread_id = client.create_thread()
     client.start_run(thread_id, seconds=0.2)
@@ -163,6 +185,7 @@ KINDS: list[Callable[[Client], None]] = [
     plain_runs,
     runs_without_thread,
     cancelled_runs,
+    displaced_runs,
     deleted_threads,
 ]
 

@@ -21,7 +21,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from world import now, now_iso
 
 from lgtrio.errors import StorageUnavailable
-from lgtrio.storage.interface import NewThread, RunRecord, ThreadRecord
+from lgtrio.storage.interface import NewThread, RunOrder, RunRecord, ThreadRecord
 from lgtrio.storage.sqlite import open_sqlite
 from lgtrio.wire.enums import CancelAction
 from support.scripted import Bench, bench, new_run, read_all
@@ -97,6 +97,22 @@ async def _delete_thread(s: Scene) -> None:
     await s.b.supervisor.stopper.delete_thread(T)
 
 
+async def _submit_all(s: Scene) -> None:
+    other = "22222222-2222-4222-8222-222222222222"
+    orders = [
+        RunOrder(new_run(T, ["emit", 5], strategy="rollback"), None),
+        RunOrder(new_run(other, ["emit", 6]), NewThread(other)),
+    ]
+    for run in await s.b.supervisor.submit_all(orders):
+        await s.b.supervisor.following.join(run)
+
+
+async def _cancel_all(s: Scene) -> None:
+    await s.b.supervisor.stopper.cancel_all(
+        None, action=CancelAction.ROLLBACK, wait=True, actor=None
+    )
+
+
 async def _quiet(s: Scene) -> None:
     await trio.sleep(60)  # the thread is at rest
     async with s.b.supervisor.quiet(T):
@@ -109,6 +125,7 @@ OPERATIONS: dict[str, Operation] = {
     "submit to a new thread": _submit("reject", "22222222-2222-4222-8222-222222222222"),
     "submit interrupt": _submit("interrupt"),
     "submit rollback": _submit("rollback"),
+    "submit several": _submit_all,
     "follow": _follow,
     "join": _join,
     "cancel running": _cancel("running", CancelAction.INTERRUPT),
@@ -116,6 +133,7 @@ OPERATIONS: dict[str, Operation] = {
     "cancel pending": _cancel("pending", CancelAction.INTERRUPT),
     "roll back pending": _cancel("pending", CancelAction.ROLLBACK),
     "cancel delayed": _cancel("delayed", CancelAction.INTERRUPT),
+    "cancel all": _cancel_all,
     "delete runs": _delete_runs,
     "delete thread": _delete_thread,
     "quiet": _quiet,

@@ -14,7 +14,7 @@ named by its saver and store. So the moments that matter most for a run are
 |---|---|
 | after the insert of a run | `after-op:create_run` |
 | stored, but the client has no answer | `after-commit` |
-| between the last checkpoint and the status | `before-op:finish_run` |
+| between earlier checkpoints and the end (the last may go with it) | `before-op:finish_run` |
 | in the commit | `before-commit` |
 | during recovery | `before-op:recover`, `after-op:recover` |
 
