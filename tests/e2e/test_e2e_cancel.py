@@ -60,6 +60,28 @@ def test_cancel_keeps_finished_steps_and_the_thread_goes_on(
     assert sdk.threads.get(thread_id)["error"] is None
 
 
+@pytest.mark.parametrize("how", ["cancelled", "displaced"])
+def test_what_a_step_has_done_is_not_done_again(
+    sdk: Any, thread_id: str, tmp_path: Path, how: str
+) -> None:
+    """Of two nodes of one step one has ended and one is cancelled: `input: null` executes that."""
+    file = tmp_path / "both"
+    run = sdk.runs.create(thread_id, "two_at_once", input={"file": str(file)})
+
+    def stored() -> bool:
+        tasks = sdk.threads.get_state(thread_id)["tasks"]
+        return [task["name"] for task in tasks if task["result"]] == ["quick"]
+
+    eventually(lambda: "slow_once" in lines_of(file))
+    eventually(stored)
+    if how == "cancelled":
+        sdk.runs.cancel(thread_id, run["run_id"], wait=True)
+    done = sdk.runs.wait(thread_id, "two_at_once", input=None, multitask_strategy="interrupt")
+    assert sdk.runs.get(thread_id, run["run_id"])["status"] == "interrupted"
+    assert done["log"] == ["quick", "slow_once"]
+    assert sorted(lines_of(file)) == ["quick", "slow_once", "slow_once"]
+
+
 def test_cancel_without_waiting(server: Server, sdk: Any, thread_id: str, tmp_path: Path) -> None:
     run_id = run_in_its_second_step(sdk, thread_id, tmp_path / "steps")
     with server.http() as http:

@@ -3,6 +3,7 @@
 import asyncio
 import operator
 import time
+from pathlib import Path
 from typing import Annotated
 
 from langchain_core.runnables import RunnableConfig
@@ -50,6 +51,21 @@ def _chain(make_node):
     return builder.compile()
 
 
+async def quick(state: State) -> State:
+    record(state.get("file"), "quick")
+    return {"log": ["quick"]}
+
+
+async def slow_once(state: State) -> State:
+    """For ever, but not when it is tried again."""
+    file = Path(state["file"])
+    again = file.exists() and "slow_once" in file.read_text()  # noqa: ASYNC240
+    record(state["file"], "slow_once")
+    if not again:
+        await asyncio.sleep(60)
+    return {"log": ["slow_once"]}
+
+
 class Ticks(TypedDict, total=False):
     count: int
     every: float
@@ -66,4 +82,12 @@ async def tick(state: Ticks) -> Ticks:
 
 steps = _chain(_node)
 sync_steps = _chain(_sync_node)
+two_at_once = (
+    StateGraph(State)
+    .add_node(quick)
+    .add_node(slow_once)
+    .add_edge(START, "quick")
+    .add_edge(START, "slow_once")
+    .compile()
+)
 ticker = StateGraph(Ticks).add_node(tick).add_edge(START, "tick").compile()
