@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 from orjson import dumps
-from quart import Quart, current_app, request
+from quart import Quart, current_app, has_request_context, request
 from quart.wrappers import Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
@@ -41,6 +41,8 @@ async def _unavailable(error: StorageUnavailable) -> Response:
 
 async def _no_such_path(error: NotFound) -> Response:
     """No route; a path that only has a slash too many is sent to the right one."""
+    if not has_request_context():  # a WebSocket is asked for; nothing here speaks it
+        return error_answer(404, error.name)
     path = request.path.rstrip("/")
     if path != request.path and _has_route(path):
         query = request.query_string.decode("latin1")

@@ -61,6 +61,7 @@ class _Connection:
     _protocol: ProtocolWrapper = field(init=False)
     _all_read: bool = field(default=False, init=False)
     """The client has closed its side."""
+    _reading: trio.CancelScope = field(factory=trio.CancelScope, init=False)
 
     def __attrs_post_init__(self) -> None:
         self._outbox = Outbox(self._stream, writer_of(self._stream))
@@ -97,13 +98,14 @@ class _Connection:
     async def _read(self) -> None:
         """Hand over what the client sends, until it closes its side or is gone."""
         data = b"more"
-        while data:
-            try:
-                data = bytes(await self._stream.receive_some(_MAX_READ))
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
-                break
-            await self._protocol.handle(RawData(data))
-            self._outbox.send_nowait()
+        with self._reading:
+            while data:
+                try:
+                    data = bytes(await self._stream.receive_some(_MAX_READ))
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    break
+                await self._protocol.handle(RawData(data))
+                self._outbox.send_nowait()
         self._all_read = True
         self._server.idle.discard(self)
         await self._protocol.handle(Closed())
@@ -138,6 +140,8 @@ class _Connection:
         with suppress(OSError):
             self._stream.socket.shutdown(socket.SHUT_WR)
         self._stream.socket.close()
+        # It may wait for its turn, with a request behind one that will not be answered any more.
+        self._reading.cancel(reason="the connection has been closed")
 
 
 @define(eq=False)
