@@ -160,12 +160,12 @@ class DatabaseAccess:
         with self._lock:
             self._closed = True
 
-    def withdraw(self) -> Sequence[Entry]:
-        """Take back the rows that the database has not begun to store; whoever calls this stores
-        them, if they are wanted."""
+    def withdraw(self, thread_id: str) -> Sequence[Entry]:
+        """Take back the rows of a thread that the database has not begun to store; whoever calls
+        this stores them, if they are wanted."""
         with self._lock:
             flights = set(self._flights)
-        taken = self._writer.withdraw(flights)
+        taken = self._writer.withdraw(flights, thread_id)
         for entry in taken:
             self._end(entry.flight, None)
         return taken

@@ -89,7 +89,7 @@ class Execution:
         self.persistence = self.database.for_run(
             self.run.run_id,
             self.kwargs.durability,
-            fresh=self.run.temporary and self.run.attempt == 1,
+            fresh=self._fresh_thread(),
         )
         self.tap = StreamTap(
             self.run.run_id,
@@ -262,10 +262,16 @@ class Execution:
     def _last_writes(self) -> LastWrites | None:
         access = self.persistence.access
         # Of a thread that goes with its run nothing has to be stored, if it has not been yet.
-        held = access.withdraw() if self.run.temporary else ()
+        held = access.withdraw(self.run.thread_id) if self.run.temporary else ()
         if not held and not access.in_flight and access.failure is None:
             return None
         return last_writes(access, held, partial(self.outcome_from_storage, GraphEnd.FAILED))
+
+    def _fresh_thread(self) -> str | None:
+        """The run's thread, if it was made for the run and nothing can have run on it before."""
+        run = self.run
+        overtaken = run.not_before is not None  # a delayed run may have been
+        return run.thread_id if run.temporary and run.attempt == 1 and not overtaken else None
 
     def _ran_through(self) -> bool:
         """Whether the graph is known to have nothing left to do, without asking the database."""

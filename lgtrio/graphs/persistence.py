@@ -60,18 +60,20 @@ class GraphDatabase:
     ) -> GraphDatabase:
         return cls(CheckpointWriter(engine), item_index, item_ttl or ItemTtl())
 
-    def for_run(self, run_id: str, durability: Durability, *, fresh: bool) -> Persistence:
+    def for_run(self, run_id: str, durability: Durability, *, fresh: str | None) -> Persistence:
         """
         Args:
-            fresh: nothing is stored of the run's thread yet.
+            fresh: the run's thread, if nothing is stored of it yet.
         """
         return self._make(run_id, durability, fresh=fresh)
 
     def for_state(self) -> Persistence:
         """For operations that belong to no run; each of their writes is durable on return."""
-        return self._make(None, Durability.SYNC, fresh=False)
+        return self._make(None, Durability.SYNC, fresh=None)
 
-    def _make(self, run_id: str | None, durability: Durability, *, fresh: bool) -> Persistence:
+    def _make(
+        self, run_id: str | None, durability: Durability, *, fresh: str | None
+    ) -> Persistence:
         access = DatabaseAccess(self.writer, run_id or "")
         saver = RunSaver(access, run_id=run_id, durability=durability, fresh=fresh)
         ttl = TTLConfig(

@@ -65,8 +65,8 @@ class RunSaver(BaseCheckpointSaver[str]):
         run_id: tags every row, so that the run can be undone; None for operations that belong
             to no run (then rows are tagged with the `run_id` in their metadata, if any).
         durability: of the run. `sync`, the default, makes each put durable on return.
-        fresh: the thread was made for this run and nothing has run on it yet, so there is nothing
-            to be found until the run has stored something.
+        fresh: a thread that was made for this run and that nothing has run on yet, so there is
+            nothing to be found of it until the run has stored something.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class RunSaver(BaseCheckpointSaver[str]):
         *,
         run_id: str | None = None,
         durability: Durability = Durability.SYNC,
-        fresh: bool = False,
+        fresh: str | None = None,
     ) -> None:
         # Without super().__init__: all it does is check the serializer, at 8 µs a run.
         self._access = access
@@ -145,7 +145,7 @@ class RunSaver(BaseCheckpointSaver[str]):
     def _hand_over_checkpoint(
         self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata
     ) -> RunnableConfig:
-        self._fresh = False
+        self._fresh = None
         row = checkpoint_row(
             self.serde, self._large, config, checkpoint, metadata, run_id=self._run_id
         )
@@ -165,7 +165,7 @@ class RunSaver(BaseCheckpointSaver[str]):
         task_id: str,
         task_path: str,
     ) -> None:
-        self._fresh = False
+        self._fresh = None
         rows = write_rows(self.serde, config, writes, task_id, task_path, run_id=self._run_id)
         self._access.hand_over(writes=rows)
 
@@ -221,9 +221,9 @@ class RunSaver(BaseCheckpointSaver[str]):
         return self._load_history(config, channels)
 
     def _load(self, config: RunnableConfig) -> CheckpointTuple | None:
-        if self._fresh:
-            return None
         thread_id, checkpoint_ns, checkpoint_id = place(config)
+        if thread_id == self._fresh:
+            return None
         loaded = self._access.read(
             lambda connection: load_checkpoint(connection, thread_id, checkpoint_ns, checkpoint_id)
         )

@@ -7,6 +7,7 @@ import threading
 from typing import Annotated
 
 import trio
+from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_store, get_stream_writer
 from langgraph.graph import START, StateGraph
 from langgraph.types import interrupt
@@ -133,6 +134,13 @@ def asks_twice(state: State) -> State:
     return {"log": [f"{first}, {interrupt('second?')}"]}
 
 
+async def counts_elsewhere(state: State, config: RunnableConfig) -> State:
+    """Keeps what it counts on a thread of its own choice, beside the run's."""
+    elsewhere = {**config["configurable"], "thread_id": state["name"]}
+    counted = await counter.ainvoke({"log": []}, {**config, "configurable": elsewhere})
+    return {"log": [str(len(counted["log"]))]}
+
+
 held = _chain(quick, held_in_thread)
 blocked = _chain(blocks_loop)
 deaf = _chain(aquick, swallows, alast)
@@ -142,3 +150,5 @@ breaking = _chain(breaks_loop)
 three = _chain(aquick, quick, alast)
 twice = _chain(asks_twice)
 forgetful = _chain(quick, checkpointer=False)
+counter = _chain(quick, checkpointer=True)
+elsewhere = _chain(counts_elsewhere)

@@ -10,6 +10,7 @@ from pathlib import Path
 import outcome
 import pytest
 import trio
+from attrs import evolve
 from held_writer import held_writer
 
 from lgtrio.errors import StorageError
@@ -73,12 +74,14 @@ def test_what_is_withdrawn_is_not_stored_and_nobody_is_told(engine: Engine) -> N
     with held_writer(engine):
         for name, flight in zip(("mine", "other"), flights, strict=True):
             writer.submit([_checkpoint(name)], [], flight, lambda _, name=name: told.append(name))
-        (taken,) = writer.withdraw({flights[0]})
+        elsewhere = evolve(_checkpoint("elsewhere"), thread_id="another")
+        writer.submit([elsewhere], [], flights[0], lambda _: told.append("elsewhere"))
+        (taken,) = writer.withdraw({flights[0]}, "t")
         assert [row.checkpoint_id for row in taken.checkpoints] == ["mine"]
-        assert writer.withdraw({flights[0]}) == []
+        assert writer.withdraw({flights[0]}, "t") == []
     engine.write_sync(lambda _: None)
-    assert told == ["other"]
-    assert engine.read(_stored) == ["other"]
-    assert writer.withdraw(set(flights)) == [], "all of it has been begun"
+    assert told == ["other", "elsewhere"]
+    assert engine.read(_stored) == ["elsewhere", "other"]
+    assert writer.withdraw(set(flights), "t") == [], "all of it has been begun"
     engine.write_sync(taken.put)
-    assert engine.read(_stored) == ["mine", "other"]
+    assert engine.read(_stored) == ["elsewhere", "mine", "other"]

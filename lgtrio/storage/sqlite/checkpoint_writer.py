@@ -55,6 +55,10 @@ class Entry:
     flight: Flight
     stored: Stored
 
+    def is_of(self, thread_id: str) -> bool:
+        """Whether all of them belong to this thread."""
+        return all(row.thread_id == thread_id for row in (*self.checkpoints, *self.writes))
+
     def put(self, connection: sqlite3.Connection) -> None:
         put_checkpoints(connection, self.checkpoints)
         put_writes(connection, self.writes)
@@ -91,17 +95,23 @@ class CheckpointWriter:
             entries = self._waiting = [entry]
         self._queue(entries)
 
-    def withdraw(self, flights: Collection[Flight]) -> Sequence[Entry]:
+    def withdraw(self, flights: Collection[Flight], thread_id: str) -> Sequence[Entry]:
         """Take back what has not been begun, to store it otherwise or not at all; nobody is told.
 
         Args:
             flights: whose entries to take back.
+            thread_id: of those, the ones of this thread. A graph may keep states of other threads
+                too, which outlive it.
         """
         with self._lock:
             if self._waiting is None:
                 return []
-            taken = [entry for entry in self._waiting if entry.flight in flights]
-            self._waiting[:] = [entry for entry in self._waiting if entry.flight not in flights]
+            taken: list[Entry] = []
+            left: list[Entry] = []
+            for entry in self._waiting:
+                ours = entry.flight in flights and entry.is_of(thread_id)
+                (taken if ours else left).append(entry)
+            self._waiting[:] = left
             return taken
 
     def _queue(self, entries: list[Entry]) -> None:
