@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 
 import outcome
 from attrs import define, field
@@ -57,7 +58,8 @@ class Entry:
 
     def is_of(self, thread_id: str) -> bool:
         """Whether all of them belong to this thread."""
-        return all(row.thread_id == thread_id for row in (*self.checkpoints, *self.writes))
+        rows: Iterable[CheckpointRow | WriteRow] = chain(self.checkpoints, self.writes)
+        return all(row.thread_id == thread_id for row in rows)
 
     def put(self, connection: sqlite3.Connection) -> None:
         put_checkpoints(connection, self.checkpoints)
