@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import h2.connection
@@ -11,6 +12,7 @@ import pytest
 import trio
 from live import Live, live, raw_post, read_to_end, read_until, run_body
 from test_api_disconnects import leave, until_closed, vanish
+from trio.testing import wait_all_tasks_blocked
 
 import lgtrio.api.app as api_app
 
@@ -96,3 +98,25 @@ async def test_nothing_here_speaks_websocket(api: Live, path: str, status: bytes
         "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
     )
     assert b" %b " % status in (await read_to_end(stream))[:15]
+
+
+async def test_answers_to_a_slow_reader_are_whole_and_in_order(api: Live) -> None:
+    """More than sockets hold, behind each other."""
+    marks = [str(n) * 3_000_000 for n in range(3)]
+    threads = [await api.thread(metadata={"mark": mark}) for mark in marks]
+    stream = await api.connect()
+    for thread_id in threads:
+        await stream.send_all(f"GET /threads/{thread_id} HTTP/1.1\r\nhost: a\r\n\r\n".encode())
+    await wait_all_tasks_blocked(0.01)
+    seen = b""
+    for mark in marks:
+        while b"\r\n\r\n" not in seen:
+            seen += await stream.receive_some(10_000)
+        head, _, seen = seen.partition(b"\r\n\r\n")
+        (length,) = re.findall(rb"content-length: (\d+)", head)
+        body = bytearray(seen)
+        while len(body) < int(length):
+            body += await stream.receive_some(10_000)
+        assert orjson.loads(body[: int(length)])["metadata"] == {"mark": mark}
+        seen = bytes(body[int(length) :])
+    assert seen == b""
