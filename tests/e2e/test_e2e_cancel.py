@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from langgraph_sdk.errors import NotFoundError
 
+from support.database import read_only
 from support.server import Server
 from support.waiting import eventually, lines_of
 
@@ -160,6 +161,59 @@ def test_rollback_leaves_the_thread_as_it_was(sdk: Any, thread_id: str, tmp_path
     after = sdk.threads.get(thread_id)
     assert {**after, "updated_at": None} == {**before, "updated_at": None}
     assert sdk.threads.get_history(thread_id, limit=20) == history
+
+
+TABLES = (
+    *("threads", "thread_values", "thread_ttl", "runs"),
+    *("checkpoints", "checkpoint_blobs", "checkpoint_writes"),
+)
+
+
+def stored(server: Server, thread_id: str) -> dict[str, list[Any]]:
+    """All rows of the thread, byte for byte, but for the time of its last change."""
+    assert server.database is not None
+    rows: dict[str, list[Any]] = {}
+    with read_only(server.database) as connection:
+        for table in TABLES:
+            columns = [
+                column for _, column, *_ in connection.execute(f"PRAGMA table_info({table})")
+            ]
+            kept = [each for each in columns if (table, each) != ("threads", "updated_at")]
+            rows[table] = sorted(
+                connection.execute(
+                    f"SELECT {', '.join(kept)} FROM {table} WHERE thread_id = ?", (thread_id,)
+                ).fetchall(),
+                key=repr,
+            )
+    return rows
+
+
+@pytest.mark.parametrize("how", ["cancelled", "displaced", "deleted"])
+@pytest.mark.parametrize(
+    ("graph", "given"), [("steps", {"slow": "b"}), ("delta", {"items": ["in"], "seconds": 0})]
+)
+def test_rollback_leaves_every_stored_row_as_it_was(
+    server: Server, sdk: Any, thread_id: str, graph: str, given: dict[str, Any], how: str
+) -> None:
+    if server.database is None:
+        pytest.skip("looks into the server's database")
+    sdk.runs.wait(thread_id, graph, input=given | {"seconds": 0})
+    before = stored(server, thread_id)
+    assert before["checkpoints"]
+    run_id = sdk.runs.create(thread_id, graph, input=given | {"seconds": 60})["run_id"]
+    eventually(lambda: sdk.threads.get_state(thread_id)["next"] in (["b"], ["two"]))
+    assert stored(server, thread_id) != before
+    if how == "cancelled":
+        sdk.runs.cancel(thread_id, run_id, action="rollback", wait=True)
+    elif how == "deleted":
+        sdk.runs.delete(thread_id, run_id)
+    else:  # the one that displaces it waits for its time, and is deleted in its turn
+        other = sdk.runs.create(
+            thread_id, graph, input={}, multitask_strategy="rollback", after_seconds=600
+        )
+        eventually(lambda: run_id not in {each["run_id"] for each in sdk.runs.list(thread_id)})
+        sdk.runs.delete(thread_id, other["run_id"])
+    assert stored(server, thread_id) == before
 
 
 # -- disconnect ----------------------------------------------------------------------------

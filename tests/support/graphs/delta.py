@@ -1,5 +1,6 @@
 """A channel whose state exists only as the sum of its writes."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -14,6 +15,8 @@ def _append(current: list[str], writes: Sequence[Any]) -> list[str]:
 
 class State(TypedDict, total=False):
     items: Annotated[list[str], DeltaChannel(_append)]
+    seconds: float
+    """How long `two` takes."""
 
 
 async def one(state: State) -> State:
@@ -21,6 +24,7 @@ async def one(state: State) -> State:
 
 
 async def two(state: State) -> State:
+    await asyncio.sleep(state.get("seconds", 0))
     return {"items": ["two"]}
 
 
