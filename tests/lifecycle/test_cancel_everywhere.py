@@ -27,6 +27,7 @@ from lgtrio.wire.enums import CancelAction
 from support.scripted import Bench, bench, new_run, read_all
 
 T = "11111111-1111-4111-8111-111111111111"
+OTHER = "22222222-2222-4222-8222-222222222222"
 
 
 @frozen
@@ -98,10 +99,9 @@ async def _delete_thread(s: Scene) -> None:
 
 
 async def _submit_all(s: Scene) -> None:
-    other = "22222222-2222-4222-8222-222222222222"
     orders = [
         RunOrder(new_run(T, ["emit", 5], strategy="rollback"), None),
-        RunOrder(new_run(other, ["emit", 6]), NewThread(other)),
+        RunOrder(new_run(OTHER, ["emit", 6]), NewThread(OTHER)),
     ]
     for run in await s.b.supervisor.submit_all(orders):
         await s.b.supervisor.following.join(run)
@@ -113,6 +113,18 @@ async def _cancel_all(s: Scene) -> None:
     )
 
 
+async def _copy(s: Scene) -> None:
+    """All of it or nothing, beside a run that goes on; the copy is nobody's but its own."""
+    try:
+        await s.b.storage.copy_thread(T, OTHER)
+    finally:
+        with trio.move_on_after(1, shield=True):
+            copy = await s.b.storage.get_thread(OTHER)
+            original = await s.b.storage.get_thread(T)
+    assert original is not None
+    assert copy is None or (copy.status, copy.values) == ("idle", original.values)
+
+
 async def _quiet(s: Scene) -> None:
     await trio.sleep(60)  # the thread is at rest
     async with s.b.supervisor.quiet(T):
@@ -122,7 +134,7 @@ async def _quiet(s: Scene) -> None:
 
 OPERATIONS: dict[str, Operation] = {
     "submit": _submit("enqueue"),
-    "submit to a new thread": _submit("reject", "22222222-2222-4222-8222-222222222222"),
+    "submit to a new thread": _submit("reject", OTHER),
     "submit interrupt": _submit("interrupt"),
     "submit rollback": _submit("rollback"),
     "submit several": _submit_all,
@@ -136,6 +148,7 @@ OPERATIONS: dict[str, Operation] = {
     "cancel all": _cancel_all,
     "delete runs": _delete_runs,
     "delete thread": _delete_thread,
+    "copy": _copy,
     "quiet": _quiet,
 }
 
