@@ -17,7 +17,7 @@ from quart.wrappers import Request, Response
 from quart.wrappers.response import DataBody
 from quart_trio.asgi import TrioASGIHTTPConnection
 from quart_trio.wrappers.request import TrioBody, TrioRequest
-from werkzeug.exceptions import RequestTimeout
+from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout
 
 from lgtrio.api.bodies import RunBody
 from lgtrio.api.requests import ON_DISCONNECT, WRITE_CHUNK
@@ -37,8 +37,27 @@ async def _write_chunk(send: ASGISendCallable, chunk: bytes) -> None:
     await send(_body(chunk, more=True))
 
 
+_PIECE: Final = 65_536
+"""Bytes of a body that are one object at least: chunks of one byte would take forty each."""
+
+
 class WholeBody(TrioBody):
     """A request's body, read to its end before the request is handled."""
+
+    def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
+        super().__init__(expected_content_length, max_content_length)
+        self._pieces: list[bytearray] = []
+        self._length = 0
+
+    def append(self, data: bytes) -> None:
+        # Joined once: the base would copy a long body each time that its buffer has to grow.
+        if self._pieces and len(self._pieces[-1]) < _PIECE:
+            self._pieces[-1].extend(data)
+        else:
+            self._pieces.append(bytearray(data))
+        self._length += len(data)
+        if self._max_content_length is not None and self._length > self._max_content_length:
+            self._must_raise = RequestEntityTooLarge()
 
     @property
     def refused(self) -> bool:
@@ -54,8 +73,8 @@ class WholeBody(TrioBody):
         """
         if self._must_raise is not None:
             raise self._must_raise
-        data = bytes(self._data)
-        self._data.clear()
+        data = b"".join(self._pieces)
+        self._pieces.clear()
         return data
 
 
