@@ -165,7 +165,8 @@ class _Split:
         inside = {
             channel: value
             for channel, value in self.checkpoint["channel_values"].items()
-            if channel not in known or not self._put_beside(channel, value, known[channel])
+            if not (channel in known or _is_plainly_large(value))
+            or not self._put_beside(channel, value, known.get(channel))
         }
         type_, body = self._dump_with(inside)
         if self.large.may_be_in(self.namespace, len(body)):
@@ -196,6 +197,20 @@ class _Split:
 
     def _dump_with(self, values: Mapping[str, Any]) -> tuple[str, bytes]:
         return self.serde.dumps_typed({**self.checkpoint, "channel_values": values})
+
+
+def _is_plainly_large(value: object) -> bool:
+    """Whether it is seen at a glance that it takes at least `LARGE` bytes. Such a value is not
+    serialised within the checkpoint first, only to be found there and serialised once more."""
+    if type(value) is dict:
+        return len(value) >= LARGE or any(map(_is_long, value.values()))
+    if type(value) is list:
+        return len(value) >= LARGE or any(map(_is_long, value))
+    return _is_long(value)
+
+
+def _is_long(value: object) -> bool:
+    return isinstance(value, (str, bytes)) and len(value) >= LARGE
 
 
 # -- from rows ----------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import Checkpoint, empty_checkpoint
 from langgraph.checkpoint.base.id import uuid6
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.serde.types import ERROR, RESUME
 
 from lgtrio.errors import StorageError
@@ -72,6 +73,26 @@ def test_a_large_value_is_stored_once_for_each_version(database: Database) -> No
     assert database.count("checkpoints", "length(checkpoint) > 4000") == 0
     assert values_at(database, first) == {"big": BIG, "small": 1}
     assert values_at(database, last) == {"big": BIG + "!", "small": 4}
+
+
+class CountingSerde(JsonPlusSerializer):
+    """Adds up what it serialises."""
+
+    size = 0
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        type_, data = super().dumps_typed(obj)
+        self.size += len(data)
+        return type_, data
+
+
+@pytest.mark.parametrize("value", [BIG, BIG.encode(), {"n": 0, "text": BIG}, [BIG], [1] * 5000])
+def test_a_large_value_is_serialised_once(database: Database, value: Any) -> None:
+    saver = database.saver()
+    saver.serde = serde = CountingSerde()
+    config = Steps(saver).step(big=value, small=1)
+    assert serde.size < 2 * len(BIG)
+    assert values_at(database, config) == {"big": value, "small": 1}
 
 
 def test_small_values_stay_inside(database: Database) -> None:
