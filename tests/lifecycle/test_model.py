@@ -24,6 +24,7 @@ THREADS = [f"{digit * 8}-{digit * 4}-4{digit * 3}-8{digit * 3}-{digit * 12}" for
 # steps of a run a little later, delays and deadlines at odd fractions.
 _LITTLE = 1 / 1024
 _RUN_TIMEOUT = 4.28371
+_ENDS = ("restart", "crash")
 _GRACE = 3.17193
 
 _seconds = st.integers(0, 4).map(lambda whole: whole + _LITTLE)
@@ -62,8 +63,7 @@ _others = st.one_of(
     st.tuples(st.just("delete_run"), _which),
     st.tuples(st.just("delete_thread"), st.sampled_from(THREADS)),
     st.just(("cancel_unknown",)),
-    st.just(("restart",)),
-    st.just(("crash",)),
+    st.sampled_from(_ENDS).map(lambda end: (end,)),
 )
 _lives = st.lists(st.one_of(_submits(), _submits(), _advances, _others), min_size=8, max_size=40)
 
@@ -73,7 +73,7 @@ def _split(steps: list[tuple[Any, ...]]) -> list[list[tuple[Any, ...]]]:
     lives: list[list[tuple[Any, ...]]] = [[]]
     for step in steps:
         lives[-1].append(step)
-        if step[0] in ("restart", "crash"):
+        if step[0] in _ENDS:
             lives.append([])
     return lives
 
@@ -98,9 +98,26 @@ def test_a_server_lives_like_the_model(lifecycle_examples: int) -> None:
     def live(steps: list[tuple[Any, ...]], n_jobs: int, run_timeout: float | None) -> None:
         nonlocal count
         count += len(steps)
-        options = RunOptions(n_jobs=n_jobs, run_timeout=run_timeout, shutdown_grace=_GRACE)
-        world = World(":memory:", options, Model(n_jobs, run_timeout, options.max_attempts))
-        trio.run(world.live, _split(steps), clock=MockClock(autojump_threshold=0))
+        _compare(steps, n_jobs, run_timeout)
 
     live()
     print(f"{count} steps of {lifecycle_examples} lives")
+
+
+_strategies = st.sampled_from(["enqueue", "interrupt", "rollback"])
+
+
+@settings(max_examples=50, deadline=None)
+@given(strategies=st.lists(_strategies, min_size=1, max_size=4), end=st.sampled_from(_ENDS))
+def test_a_displacement_outlives_the_end_of_the_server(strategies: list[str], end: str) -> None:
+    """The server ends while a displaced run does not stop; random lives seldom come to that."""
+    thread, stubborn = THREADS[0], [["emit", 1], ["stubborn", 9 + _LITTLE]]
+    newer = [("submit", thread, [["emit", 2]], strategy, {}) for strategy in strategies]
+    steps = [("submit", thread, stubborn, "enqueue", {}), *newer, (end,), ("advance", 1)]
+    _compare(steps, 1, None)
+
+
+def _compare(steps: list[tuple[Any, ...]], n_jobs: int, run_timeout: float | None) -> None:
+    options = RunOptions(n_jobs=n_jobs, run_timeout=run_timeout, shutdown_grace=_GRACE)
+    world = World(":memory:", options, Model(n_jobs, run_timeout, options.max_attempts))
+    trio.run(world.live, _split(steps), clock=MockClock(autojump_threshold=0))
