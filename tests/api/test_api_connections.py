@@ -11,6 +11,7 @@ import orjson
 import pytest
 import trio
 from live import Live, live, raw_post, read_to_end, read_until, run_body
+from structlog.testing import capture_logs
 from test_api_disconnects import leave, until_closed, vanish
 from trio.testing import wait_all_tasks_blocked
 
@@ -120,3 +121,30 @@ async def test_answers_to_a_slow_reader_are_whole_and_in_order(api: Live) -> Non
         assert orjson.loads(body[: int(length)])["metadata"] == {"mark": mark}
         seen = bytes(body[int(length) :])
     assert seen == b""
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for(
+    api: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(api.server._quart.config, "BODY_TIMEOUT", 0.01)
+    stream = await api.connect()
+    await stream.send_all(b"POST /threads HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n{")
+    assert b"HTTP/1.1 408 " in await read_to_end(stream)
+    await until_closed(api)
+
+
+@pytest.mark.parametrize("go", [leave, vanish])
+async def test_who_is_gone_in_the_middle_of_a_request_leaves_nothing_behind(
+    api: Live, go: Any
+) -> None:
+    request = raw_post("/threads", {"metadata": {"mark": "x" * 300_000}})
+    with capture_logs() as logs:
+        for sent in (0, 1, 40, 70, 70_000, len(request) - 1, len(request)):
+            stream = await api.connect()
+            await stream.send_all(request[:sent])
+            await wait_all_tasks_blocked()
+            go(stream)
+        with trio.fail_after(30):
+            await until_closed(api)
+    assert logs == []
+    assert (await api.http.get("/ok")).status_code == 200
