@@ -216,11 +216,13 @@ async def test_lines_say_whose_they_are_and_when_the_stop_was_asked_for(storage:
         run_id, RunStatus.INTERRUPTED, IDLE, cause=Cause.CLIENT, actor="r" * 1000, asked=1.5
     )
     assert ended is not None
+    run = await storage.get_run(run_id)
+    assert run is not None
     created, started, interrupted = await storage.journal(run_id=run_id)
     assert [line.asked for line in (created, started, interrupted)] == [None, None, 1.5]
     assert interrupted.actor == "r" * 200
     for line in (created, started, interrupted):
-        assert (line.assistant_id, line.graph_id) == (ended.run.assistant_id, "graph")
+        assert (line.assistant_id, line.graph_id) == (run.assistant_id, "graph")
 
 
 async def test_whoever_waits_for_the_journal_is_told_of_each_change(storage: Storage) -> None:

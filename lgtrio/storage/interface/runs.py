@@ -96,7 +96,6 @@ class CreatedRun:
 
 @frozen
 class FinishedRun:
-    run: RunRecord
     thread: ThreadRecord | None
     """None when the thread was temporary and is gone."""
     next_pending: bool

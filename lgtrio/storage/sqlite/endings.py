@@ -77,7 +77,7 @@ def _end_with_thread(
     kept_streams.keep(tx, ended)
     threads.delete_row(tx, run.thread_id)
     webhooks.queue_end(tx, run, ended, thread, None)
-    return FinishedRun(run=ended, thread=None, next_pending=False)
+    return FinishedRun(thread=None, next_pending=False)
 
 
 def requeue_run(
@@ -122,7 +122,7 @@ def delete_run(tx: Tx, run_id: str, *, actor: str | None) -> bool:
 
 
 def _active(tx: Tx, run_id: str, only: RunStatus | None) -> runs.StoredRun | None:
-    run = runs.find(tx.connection, run_id)
+    run = runs.find_to_end(tx.connection, run_id)
     if run is None or not run.active:
         return None
     if only is not None and run.record.status is not only:
@@ -137,11 +137,11 @@ def _finished(tx: Tx, run: RunRecord, thread: ThreadRecord | None, *, cause: Cau
     """
     if _goes_with_thread(run, thread):
         threads.remove(tx, run.thread_id, cause=cause, actor=_thread_of(run))
-        return FinishedRun(run=run, thread=None, next_pending=False)
+        return FinishedRun(thread=None, next_pending=False)
     busy = thread is not None and thread.status is ThreadStatus.BUSY
     others = threads.active_runs(tx.connection, run.thread_id) if busy else []
     waiting = any(other.status is RunStatus.PENDING for other in others)
-    return FinishedRun(run=run, thread=thread, next_pending=waiting)
+    return FinishedRun(thread=thread, next_pending=waiting)
 
 
 def _goes_with_thread(run: RunRecord, thread: ThreadRecord | None) -> bool:

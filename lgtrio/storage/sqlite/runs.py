@@ -25,6 +25,7 @@ _STORED: Final = (
     f"{_COLUMNS}, thread_config, before, NOT EXISTS (SELECT 1 FROM runs AS other"
     " WHERE other.thread_id = runs.thread_id AND other.run_id <> runs.run_id)"
 )
+_TO_END: Final = _STORED.replace(" kwargs,", " iif(webhook IS NULL, x'', kwargs),")
 _FROM: Final = "FROM runs JOIN run_kwargs USING (run_id)"
 
 # Storage's own guard; `runs.machine` has the same table for the Trio side and a test compares.
@@ -62,6 +63,13 @@ def get_run(connection: sqlite3.Connection, run_id: str) -> RunRecord | None:
 def find(connection: sqlite3.Connection, run_id: str) -> StoredRun | None:
     rows = connection.execute(f"SELECT {_STORED} {_FROM} WHERE run_id = ?", (run_id,)).fetchall()
     return _stored(rows[0]) if rows else None
+
+
+def find_to_end(connection: sqlite3.Connection, run_id: str) -> StoredRun | None:
+    """`find`, for the end of a run: its kwargs, which may be megabytes, are read only for its
+    webhook; else they are empty here."""
+    row = one(connection, f"SELECT {_TO_END} {_FROM} WHERE run_id = ?", (run_id,))
+    return None if row is None else _stored(row)
 
 
 def list_runs(
