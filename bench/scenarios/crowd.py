@@ -19,19 +19,23 @@ from bench.servers import Server
 ASYNC_RUNS = (200, 1000, 5000)
 SYNC_RUNS = 200
 _CREATORS = 16
+_RATE = 250.0
+"""Creates a second of the cell that is not as fast as it can be."""
 _ASLEEP_SECONDS = 0.5
 _SLEEP_SECONDS = 600.0
 """Longer than anything here; they do not end, they are ended."""
 
 
-async def _turn(server: Server, options: Options, *, graph: str, runs: int) -> Figures:
+async def _turn(
+    server: Server, options: Options, *, graph: str, runs: int, rate: float | None
+) -> Figures:
     before = memory_mb(server.pid) if server.pid else 0.0
     timeout = aiohttp.ClientTimeout(total=120)
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(server.url, connector=connector, timeout=timeout) as http:
         async with _ok_times(http) as while_created:
             started = time.perf_counter()
-            left = iter(range(runs))
+            left = iter(_due_times(started, runs, rate))
             await asyncio.gather(*(_create(http, graph, left) for _ in range(_CREATORS)))
             seconds = time.perf_counter() - started
         async with _ok_times(http) as asleep:
@@ -49,9 +53,15 @@ async def _turn(server: Server, options: Options, *, graph: str, runs: int) -> F
     return figures | ({"memory_kb_each": memory * 1024 / runs} if server.pid else {})
 
 
-async def _create(http: aiohttp.ClientSession, graph: str, left: Iterator[int]) -> None:
+def _due_times(start: float, runs: int, rate: float | None) -> list[float]:
+    """When each run is to be created: at once if there is no rate."""
+    return [start + (index / rate if rate else 0) for index in range(runs)]
+
+
+async def _create(http: aiohttp.ClientSession, graph: str, left: Iterator[float]) -> None:
     order = {"assistant_id": graph, "input": {"seconds": _SLEEP_SECONDS}}
-    for _ in left:
+    for due in left:
+        await asyncio.sleep(due - time.perf_counter())
         async with http.post("/runs", json=order) as answer:
             answer.raise_for_status()
             await answer.read()
@@ -90,10 +100,11 @@ async def _ok_times(http: aiohttp.ClientSession) -> AsyncIterator[list[float]]:
         asking.cancel()
 
 
-def _cell(graph: str, runs: int) -> Cell:
+def _cell(graph: str, runs: int, rate: float | None = None) -> Cell:
+    name = f"{'async' if graph == 'naps' else 'sync'}-{runs}"
     return Cell(
-        f"{'async' if graph == 'naps' else 'sync'}-{runs}",
-        partial(_turn, graph=graph, runs=runs),
+        name if rate is None else f"{name}-at-{rate:.0f}",
+        partial(_turn, graph=graph, runs=runs, rate=rate),
         setting=Setting(fresh=True, jobs=runs),
         headline="creates_per_second",
         few=True,
@@ -105,9 +116,15 @@ SCENARIO = Scenario(
     "crowd",
     "Many runs that sleep",
     "Names: the kind of node, and how many runs are created, by"
-    f" {_CREATORS} clients, and then sleep. Each turn has a server of its own; one that has to be"
-    " told how many runs it may have going is told. `at once`: threads that were busy in the end.",
-    [*[_cell("naps", runs) for runs in ASYNC_RUNS], _cell("sync_naps", SYNC_RUNS)],
+    f" {_CREATORS} clients, and then sleep: as fast as the server takes them, or so many a second"
+    f" (`at-{_RATE:.0f}`), so that the wait of other clients is not that of a full queue. Each turn"
+    " has a server of its own; one that has to be told how many runs it may have going is told."
+    " `at once`: threads that were busy in the end.",
+    [
+        *[_cell("naps", runs) for runs in ASYNC_RUNS],
+        _cell("naps", 1000, _RATE),
+        _cell("sync_naps", SYNC_RUNS),
+    ],
     figures=[
         "creates_per_second",
         "at_once",
