@@ -12,7 +12,7 @@ from lgtrio.api.services import Services
 from lgtrio.errors import InvalidRequest, NotFound
 from lgtrio.runs.supervisor import Submitted
 from lgtrio.storage.interface import AssistantRecord, NewThread, RunOrder, RunRecord
-from lgtrio.wire.enums import IfNotExists, MultitaskStrategy, OnCompletion
+from lgtrio.wire.enums import IfNotExists, OnCompletion
 from lgtrio.wire.ids import default_assistant_id, new_id, parse_uuid
 from lgtrio.wire.new_run import RunPlan
 from lgtrio.wire.runs import BatchedRun, RunCreate
@@ -75,7 +75,6 @@ class Orders:
             thread_id=thread_id,
             thread_metadata=b"{}" if thread is None else thread.metadata,
             request_id=actor,
-            strategy=body.multitask_strategy,
             temporary=False,
         )
         return _order(plan, may_create=may_create)
@@ -89,7 +88,6 @@ class Orders:
             thread_id=new_id(),
             thread_metadata=b"{}",
             request_id=actor,
-            strategy=MultitaskStrategy.ENQUEUE,
             temporary=body.on_completion is OnCompletion.DELETE,
         )
         return _order(plan, may_create=True)

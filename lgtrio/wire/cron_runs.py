@@ -11,7 +11,7 @@ from orjson import loads
 from lgtrio.storage.interface import AssistantRecord, CronRecord, Firing, Json
 from lgtrio.wire.converter import structure
 from lgtrio.wire.crons import CronFields
-from lgtrio.wire.enums import MultitaskStrategy, OnCompletion
+from lgtrio.wire.enums import OnCompletion
 from lgtrio.wire.ids import new_id
 from lgtrio.wire.new_run import RunPlan
 from lgtrio.wire.runs import RunCreate
@@ -47,15 +47,12 @@ class CronRun:
             InvalidRequest: the payload is not what a run can be made of.
         """
         cron = self.cron
-        body = structure(RunCreate, self._body())
-        stateless = cron.thread_id is None
         return RunPlan(
-            body=body,
+            body=structure(RunCreate, self._body()),
             assistant=self.assistant,
             thread_id=cron.thread_id or new_id(),
             thread_metadata=self.thread_metadata,
             request_id=None,
-            strategy=MultitaskStrategy.ENQUEUE if stateless else body.multitask_strategy,
             temporary=cron.on_run_completed is OnCompletion.DELETE,
             firing=self.firing,
         )

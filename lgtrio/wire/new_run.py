@@ -9,7 +9,6 @@ from orjson import loads
 
 from lgtrio.storage.interface import AssistantRecord, Firing, Json, NewRun
 from lgtrio.wire.converter import encode
-from lgtrio.wire.enums import MultitaskStrategy
 from lgtrio.wire.ids import new_id
 from lgtrio.wire.kwargs import RunKwargs
 from lgtrio.wire.merging import AssistantParts, Merged, merge
@@ -40,7 +39,6 @@ class RunPlan:
     thread_metadata: Json
     request_id: str | None
     """None for a run that no request has asked for."""
-    strategy: MultitaskStrategy
     temporary: bool
     run_id: str = field(factory=new_id)
     firing: Firing | None = None
@@ -71,7 +69,7 @@ class RunPlan:
             thread_id=self.thread_id,
             assistant_id=self.assistant.assistant_id,
             graph_id=self.assistant.graph_id,
-            multitask_strategy=self.strategy,
+            multitask_strategy=self.body.multitask_strategy,
             metadata=encode(merged.metadata),
             kwargs=self._kwargs(merged).to_json(),
             thread_config=encode(merged.thread_config),

@@ -313,8 +313,10 @@ def test_stateless_wait_can_keep_its_thread(sdk: Any) -> None:
 
 
 def test_stateless_background_run(sdk: Any) -> None:
-    run = sdk.runs.create(None, "steps", input={"seconds": 0.3}, on_completion="keep")
+    given = {"input": {"seconds": 0.3}, "on_completion": "keep", "multitask_strategy": "reject"}
+    run = sdk.runs.create(None, "steps", **given)
     thread_id = run["thread_id"]
+    assert sdk.runs.get(thread_id, run["run_id"])["multitask_strategy"] == "reject"
     assert sdk.threads.get(thread_id)["status"] == "busy"
     eventually(lambda: ended(sdk, thread_id, run["run_id"]))
     assert sdk.threads.get(thread_id)["values"]["log"] == ["a", "b", "c"]

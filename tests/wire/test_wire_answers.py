@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lgtrio.errors import InvalidRequest
 from lgtrio.storage.interface import AssistantRecord, ThreadRecord
 from lgtrio.wire.assistants import default_assistant, render_assistant
-from lgtrio.wire.enums import MultitaskStrategy, ThreadStatus
+from lgtrio.wire.enums import ThreadStatus
 from lgtrio.wire.ids import default_assistant_id, new_id, parse_uuid
 from lgtrio.wire.kwargs import RunKwargs
 from lgtrio.wire.new_run import RunPlan
@@ -50,9 +50,7 @@ def test_stored_json_is_not_parsed_on_its_way_out() -> None:
 
 def test_a_plan_becomes_a_run_that_can_be_executed() -> None:
     body = RunCreate(assistant_id="echo", input={"a": 1}, stream_subgraphs=True)
-    plan = RunPlan(
-        body, ASSISTANT, "t1", b'{"t":1}', "req", MultitaskStrategy.ENQUEUE, temporary=True
-    )
+    plan = RunPlan(body, ASSISTANT, "t1", b'{"t":1}', "req", temporary=True)
     run = plan.new_run()
     assert (run.run_id, run.thread_id, run.graph_id) == (plan.run_id, "t1", "echo")
     assert (run.temporary, run.resumable, run.not_before) == (True, False, None)

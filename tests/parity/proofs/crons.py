@@ -133,11 +133,14 @@ def runs_instead_of_another(world: World) -> None:
     world.reaches(busy, "interrupted")
 
 
-@proves("crons.create", "multitask_strategy")
-def a_strategy_without_others(world: World) -> None:
-    """The run of a stateless cron has its thread for itself, so that all strategies are alike."""
-    cron = make(world, "crons.create", schedule=YEARLY, multitask_strategy="reject")
-    assert cron["payload"]["multitask_strategy"] == "reject"
+@proves_each(MAKING, "multitask_strategy")
+def runs_with_a_strategy(world: World, method: str) -> None:
+    """Of `crons.create` there is no more to see: a strategy says what a new run does to those
+    before it, and each of these runs is the first on a thread that is made with it."""
+    for strategy in ("reject", "interrupt"):
+        run = fired(world, method, multitask_strategy=strategy)
+        assert run["multitask_strategy"] == strategy
+        assert run["values"]["foo"] == "!"
 
 
 # -- their times ---------------------------------------------------------------------------
