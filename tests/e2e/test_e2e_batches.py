@@ -128,5 +128,9 @@ def test_quirk_20_feedback_keys_are_ignored_with_a_warning(server: Server) -> No
     with server.http() as http:
         body = {**GOOD, "feedback_keys": ["thumbs"], "langsmith_tracer": {"project_name": "p"}}
         assert http.post("/runs/wait", json=body).json()["foo"] == "1!"
-    warnings = [event for event in server.log.events(start) if event["level"] == "warning"]
-    assert [event["keys"] for event in warnings] == [["thumbs"]]
+
+    def warned_of() -> list[list[str]]:
+        warnings = (event for event in server.log.events(start) if event["level"] == "warning")
+        return [event["keys"] for event in warnings]
+
+    assert eventually(warned_of) == [["thumbs"]]
