@@ -1,8 +1,9 @@
-"""One server, and the proofs that the selected tests ask for, carried out against it at once."""
+"""The servers, and the proofs that the selected tests ask for, carried out against them at once."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,12 @@ import pytest
 
 import parity.proofs  # noqa: F401 - fills the table of proofs
 from parity.reports import NEW, OLD, Reports, carry_out, module
+from parity.run import Places
 from parity.surface import Surface, surface
+from parity.witness import witness
+from support.langsmith import langsmith
 from support.old_sdk import old_python
-from support.server import Server, running
+from support.server import running
 
 CONFIG = Path(__file__).parent / "langgraph.json"
 
@@ -26,22 +30,31 @@ def surfaces() -> dict[str, Surface]:
 
 
 @pytest.fixture(scope="session")
-def parity_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    database = tmp_path_factory.mktemp("parity") / "lgtrio.db"
-    options = ["--shutdown-grace", "1"]
-    with running(database, config=CONFIG, options=options, expected=EXPECTED_COMPLAINTS) as server:
-        yield server
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+    """A server; another one that traces its runs, as that takes time; and who hears them both."""
+    folder = tmp_path_factory.mktemp("parity")
+    serve = partial(
+        running,
+        config=CONFIG,
+        options=["--shutdown-grace", "1"],
+        expected=EXPECTED_COMPLAINTS,
+    )
+    with (
+        langsmith() as traces,
+        serve(folder / "lgtrio.db") as server,
+        serve(folder / "traced.db", environment=traces.environment) as tracing,
+        witness({"log": partial(server.log.find, ""), "traces": traces.find}) as heard,
+    ):
+        yield Places(server.url, tracing.url, witness=heard, lock=str(folder / "lock"))
 
 
 @pytest.fixture(scope="session")
 def reports(
-    request: pytest.FixtureRequest, parity_server: Server, surfaces: dict[str, Surface]
+    request: pytest.FixtureRequest, places: Places, surfaces: dict[str, Surface]
 ) -> Reports:
     """Of the proofs that any selected test asks for."""
     wanted = {item.callspec.params["proof"] for item in request.session.items if _asks(item)}
-    assert parity_server.database is not None
-    folder = parity_server.database.parent
-    return Reports(surfaces, carry_out(wanted, surfaces, parity_server.url, folder))
+    return Reports(surfaces, carry_out(wanted, surfaces, places))
 
 
 def _asks(item: Any) -> bool:

@@ -20,6 +20,8 @@ class Proof:
     claims: tuple[Claim, ...] = ()
     alone: bool = False
     """Nothing else may use the server meanwhile."""
+    traced: bool = False
+    """Of a server that traces its runs."""
 
     def possible(self, surface: Surface) -> bool:
         """Whether an SDK has what this needs."""
@@ -46,14 +48,16 @@ def proves(method: str, *parameters: str, alone: bool = False) -> Callable[[Body
     return decorate
 
 
-def proves_each(methods: Iterable[str], *parameters: str) -> Callable[[Body], Body]:
+def proves_each(
+    methods: Iterable[str], *parameters: str, traced: bool = False
+) -> Callable[[Body], Body]:
     """As many proofs: the decorated function gets a world and one of the methods' names."""
 
     def decorate(body: Body) -> Body:
         for method in methods:
             name = f"{_name(body)}[{method}]"
             assert name not in PROOFS, f"{name} is proven twice"
-            _claim(name, partial(body, method=method), method, parameters)
+            _claim(name, partial(body, method=method), method, parameters, traced=traced)
         return body
 
     return decorate
@@ -64,12 +68,19 @@ def _name(body: Body) -> str:
 
 
 def _claim(
-    name: str, body: Body, method: str, parameters: Iterable[str], *, alone: bool = False
+    name: str,
+    body: Body,
+    method: str,
+    parameters: Iterable[str],
+    *,
+    alone: bool = False,
+    traced: bool = False,
 ) -> None:
     proof = PROOFS.setdefault(name, Proof(name, body))
     assert proof.body is body, f"two proofs are called {name}"
     proof.claims += tuple((method, parameter) for parameter in parameters)
     proof.alone = proof.alone or alone
+    proof.traced = proof.traced or traced
 
 
 def method_of(sdk: Any, method: str) -> Any:

@@ -6,14 +6,14 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 from attrs import frozen
 
 from parity.proving import PROOFS
 from parity.recording import Claim
-from parity.run import KINDS
+from parity.run import KINDS, Places
 from parity.surface import Surface
 from support.old_sdk import old_python
 from support.server import REPOSITORY, clean_environment
@@ -69,13 +69,10 @@ def module(python: str, name: str, order: Any = None) -> Any:
     return json.loads(done.stdout)
 
 
-def carry_out(
-    wanted: set[str], surfaces: dict[str, Surface], url: str, folder: Path
-) -> list[Report]:
+def carry_out(wanted: set[str], surfaces: dict[str, Surface], places: Places) -> list[Report]:
     """
     Args:
         wanted: names of proofs.
-        folder: for what the processes share.
     """
     losses = [[name, "async", claim] for name in sorted(wanted) for claim in PROOFS[name].claims]
     orders = [
@@ -85,14 +82,14 @@ def carry_out(
     ]
     with ThreadPoolExecutor() as pool:
         answers = [
-            (version, pool.submit(module, python, "parity.run", _order(url, folder, *rest)))
+            (version, pool.submit(module, python, "parity.run", _order(places, *rest)))
             for version, python, *rest in orders
         ]
         return [_report(version, each) for version, done in answers for each in done.result()]
 
 
-def _order(url: str, folder: Path, patience: float, tasks: list[Any]) -> dict[str, Any]:
-    return {"url": url, "lock": str(folder / "lock"), "patience": patience, "tasks": tasks}
+def _order(places: Places, patience: float, tasks: list[Any]) -> dict[str, Any]:
+    return {"places": asdict(places), "patience": patience, "tasks": tasks}
 
 
 def _plain(wanted: set[str], surface: Surface) -> list[Any]:

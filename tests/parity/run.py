@@ -15,6 +15,8 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +31,28 @@ WORKERS = 10
 KINDS = ("async", "sync")
 
 
+@dataclass(frozen=True)
+class Places:
+    """What all runners use."""
+
+    server: str
+    tracing: str
+    """A server that sends its traces to where the witness sees them."""
+    witness: str
+    lock: str
+    """A file."""
+
+
 class Runner:
     """
     Args:
-        order: `url` of the server; `lock`, a file that all runners use; `patience` in seconds;
-            `tasks`, a list of [name of a proof, kind of client, claim that is lost or null].
+        order: `places`; `patience` in seconds; `tasks`, a list of [name of a proof, kind of
+            client, claim that is lost or null].
     """
 
     def __init__(self, order: dict[str, Any], hooks: Receiver) -> None:
         self._order = order
+        self._places = Places(**order["places"])
         self._hooks = hooks
         self._tasks: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.reports: list[dict[str, Any]] = []
@@ -53,15 +68,19 @@ class Runner:
 
     def _work(self) -> None:
         with ExitStack() as stack:
-            url = self._order["url"]
-            clients = {k: Client(stack.enter_context(open_sdk(k, url))) for k in KINDS}
+
+            @cache
+            def client(kind: str, url: str) -> Client:
+                return Client(stack.enter_context(open_sdk(kind, url)))
+
             while True:
                 try:
                     name, kind, lost = self._tasks.get_nowait()
                 except queue.Empty:
                     return
-                calls = Calls(lost=lost and tuple(lost))
-                error = self._try(PROOFS[name], clients[kind], calls)
+                proof, calls = PROOFS[name], Calls(lost=lost and tuple(lost))
+                url = self._places.tracing if proof.traced else self._places.server
+                error = self._try(proof, client(kind, url), url, calls)
                 self.reports.append(
                     {
                         "proof": name,
@@ -72,11 +91,11 @@ class Runner:
                     }
                 )
 
-    def _try(self, proof: Proof, client: Client, calls: Calls) -> str | None:
+    def _try(self, proof: Proof, client: Client, url: str, calls: Calls) -> str | None:
         """What is wrong, if anything is."""
-        order = self._order
-        with shared(Path(order["lock"]), alone=proof.alone):
-            world = World(client, self._hooks, order["url"], order["patience"], calls)
+        places, patience = self._places, self._order["patience"]
+        with shared(Path(places.lock), alone=proof.alone):
+            world = World(client, self._hooks, url, places.witness, patience, calls)
             try:
                 try:
                     proof.body(world)

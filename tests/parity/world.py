@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from parity.proving import method_of
 from parity.recording import Calls, Recorded
+from parity.witness import ask
 from support.receiver import Received, Receiver
 from support.sdk import native
 from support.waiting import eventually
@@ -72,6 +73,8 @@ class World:
     hooks: Receiver
     url: str
     """Of the server."""
+    witness: str
+    """The URL of one."""
     patience: float
     """Seconds that something that is to happen may take."""
     calls: Calls = field(default_factory=Calls)
@@ -166,6 +169,12 @@ class World:
     def told(self, path: str) -> Received:
         """The first webhook that came to a path."""
         return self.eventually(lambda: self.hooks.at(path))[0]
+
+    def heard(self, source: str, **values: Any) -> Any:
+        """What there is first of these values in the server's `log` or among its `traces`."""
+        found = ask(self.witness, source, values, seconds=self.patience)
+        assert found is not None, f"nothing in the {source} has {values}"
+        return found
 
     def status(self, run: Any) -> str:
         return str(self.sdk.runs.get(run["thread_id"], run["run_id"])["status"])

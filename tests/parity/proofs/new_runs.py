@@ -147,20 +147,23 @@ def wait_for_a_failure(world: World) -> None:
 
 @proves("runs.stream", "feedback_keys")
 def stream_with_feedback_keys(world: World) -> None:
-    """There is nothing to make links from; a run that asks for some is no worse for it."""
-    thread_id = world.thread()
+    """There is nothing to make links from: the log says so, and the run is no worse for it."""
     given = {"input": {"foo": "1"}, "feedback_keys": [world.mark]}
-    assert outcome(world, "runs.stream", thread_id, "echo", **given)["foo"] == "1!"
-    assert world.only_run(thread_id)["kwargs"]["feedback_keys"] == [world.mark]
+    assert outcome(world, "runs.stream", world.thread(), "echo", **given)["foo"] == "1!"
+    warning = world.heard("log", keys=[world.mark])
+    assert warning["level"] == "warning"
+    assert warning["event"].startswith("feedback_keys have no effect")
 
 
-@proves_each(MAKING, "langsmith_tracing")
+@proves_each(MAKING, "langsmith_tracing", traced=True)
 def run_with_a_trace_of_its_own(world: World, method: str) -> None:
-    """Where it goes to is shown in tests/tracing; this server does not trace."""
+    """A run that says nothing is traced as well, but to the server's own project."""
     thread_id = world.thread()
     tracing = {"project_name": world.mark, "example_id": str(uuid4())}
     outcome(world, method, thread_id, "echo", input={}, langsmith_tracing=tracing)
-    assert world.only_run(thread_id)["kwargs"]["langsmith_tracer"] == tracing
+    trace = world.heard("traces", id=world.only_run(thread_id)["run_id"])
+    assert trace["session_name"] == world.mark
+    assert trace["reference_example_id"] == tracing["example_id"]
 
 
 # -- what streams tell ---------------------------------------------------------------------
