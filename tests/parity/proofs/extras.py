@@ -1,16 +1,25 @@
 """Headers and query parameters of one's own, which every method takes.
 
-The header is `X-Request-ID`: the answer names it. A query parameter that a route knows has an
-effect; the others have none by right, and what is shown is that they reach the wire and that the
-request is served.
+The header is `X-Request-ID`: the answer names it.
+
+`params` only adds to the query. Where a route reads any, one that it knows is shown to have its
+effect: here, or beside the other proofs of the method; the server's own document says which routes
+these are. Most read none (their SDK methods send a body), so for their methods `params` cannot have
+an effect on any server. All there is to show is that it is sent, and that the server does with it
+what it does with each unknown key: it answers the same as without.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
+from uuid import uuid4
 
-from parity.proving import proves, proves_each
+import httpx
+
+from parity.proving import PROOFS, proves, proves_each
 from parity.world import YEARLY, World, refused
 
 Fields = dict[str, Any]
@@ -23,6 +32,10 @@ def _assistant(world: World) -> Fields:
 
 def _thread(world: World) -> Fields:
     return {"thread_id": world.ran()}
+
+
+def _some_threads(world: World) -> Fields:
+    return {"thread_ids": [world.thread()]}
 
 
 def _followed(world: World) -> Fields:
@@ -75,6 +88,36 @@ def _nothing(_: World) -> Fields:
     return {}
 
 
+def _label() -> Fields:
+    return {"metadata": {"label": uuid4().hex}}
+
+
+def _labelled_assistant(world: World) -> Fields:
+    label = _label()
+    world.assistant(**label)
+    return label
+
+
+def _labelled_thread(world: World) -> Fields:
+    label = _label()
+    world.thread(**label)
+    return label
+
+
+def _cron_of_an_assistant(world: World) -> Fields:
+    mine = _assistant(world)
+    world.sdk.crons.create(**mine, schedule=YEARLY)
+    return mine
+
+
+def _namespace(world: World) -> Fields:
+    return {"prefix": _item(world)["positional"][0]}
+
+
+def _items(world: World) -> Fields:
+    return {"positional": [_item(world)["positional"][0]]}
+
+
 def _also(prepare: Callable[[World], Fields], **fields: Any) -> Callable[[World], Fields]:
     return lambda world: {**prepare(world), **fields}
 
@@ -87,18 +130,18 @@ CALLS: dict[str, Callable[[World], Fields]] = {
     "assistants.create": _also(_nothing, graph_id="echo"),
     "assistants.update": _also(_assistant, name="n"),
     "assistants.delete": _assistant,
-    "assistants.search": _nothing,
-    "assistants.count": _nothing,
+    "assistants.search": _labelled_assistant,
+    "assistants.count": _labelled_assistant,
     "assistants.get_versions": _assistant,
     "assistants.set_latest": _also(_assistant, version=1),
     "threads.get": _thread,
     "threads.create": _nothing,
     "threads.update": _also(_thread, metadata={}),
     "threads.delete": _thread,
-    "threads.search": _nothing,
-    "threads.count": _nothing,
+    "threads.search": _labelled_thread,
+    "threads.count": _labelled_thread,
     "threads.copy": _thread,
-    "threads.prune": _also(_nothing, thread_ids=[]),
+    "threads.prune": _some_threads,
     "threads.get_state": _thread,
     "threads.update_state": _also(_thread, values={"foo": "2"}),
     "threads.get_history": _thread,
@@ -118,31 +161,68 @@ CALLS: dict[str, Callable[[World], Fields]] = {
     "crons.create_for_thread": _new_cron_of_a_thread,
     "crons.update": _also(_cron, metadata={}),
     "crons.delete": _cron,
-    "crons.search": _nothing,
-    "crons.count": _nothing,
+    "crons.search": _cron_of_an_assistant,
+    "crons.count": _cron_of_an_assistant,
     "store.put_item": _new_item,
     "store.get_item": _item,
     "store.delete_item": _item,
-    "store.search_items": _also(_nothing, positional=[[]]),
-    "store.list_namespaces": _nothing,
+    "store.search_items": _items,
+    "store.list_namespaces": _namespace,
 }
 """A call of each method that needs nothing of others."""
 
 
-@proves_each(CALLS, "headers", "params")
-def extra(world: World, method: str) -> None:
+def _called(world: World, method: str, **extras: Any) -> tuple[Any, str]:
+    """The answer to such a call, and what the SDK makes of it, less ids and times; of a stream,
+    its first event."""
     fields = CALLS[method](world)
-    headers, params = {"X-Request-ID": world.mark}, {"own": world.mark}
     before = len(world.client.answers)
     positional = fields.pop("positional", ())
-    result = world.method(method)(*positional, **fields, headers=headers, params=params)
+    result = world.method(method)(*positional, **fields, **extras)
     if hasattr(result, "__next__"):  # a stream: it is asked for when it is read
-        next(result, None)
-        result.close()
-    answer = world.client.answers[before]
-    assert answer.status_code < 300
+        stream, result = result, next(result, None)
+        stream.close()
+    return world.client.answers[before], _ID_OR_TIME.sub("…", repr(result))
+
+
+_ID_OR_TIME = re.compile(
+    r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"
+    r"|\d{4}-\d\d-\d\dT[\d:.]+(?:\+00:00|Z)"
+    r"|\b\d{13}\b"
+)
+
+
+@cache
+def _documented(url: str) -> Any:
+    document = httpx.get(f"{url}/openapi.json", trust_env=False).json()
+    return document["paths"]
+
+
+def _reads_queries(world: World, request: httpx.Request) -> bool:
+    """Whether the request's route does, by the server's own account."""
+    method, path = request.method.lower(), request.url.path
+    routes = {
+        pattern: methods[method]
+        for pattern, methods in _documented(world.url).items()
+        if method in methods and re.fullmatch(re.sub(r"{\w+}", "[^/]+", pattern), path)
+    }
+    literal = min(routes, key=lambda pattern: pattern.count("{"))
+    return any(each["in"] == "query" for each in routes[literal].get("parameters", ()))
+
+
+@proves_each(CALLS, "headers", "params")
+def extra(world: World, method: str) -> None:
+    headers, params = {"X-Request-ID": world.mark}, {"own": world.mark}
+    plain, expected = _called(world, method)
+    answer, found = _called(world, method, headers=headers, params=params)
     assert answer.headers["X-Request-ID"] == world.mark
     assert answer.request.url.params["own"] == world.mark
+    assert answer.status_code == plain.status_code < 300
+    assert found == expected
+    claiming = [each.name for each in PROOFS.values() if (method, "params") in each.claims]
+    assert len(claiming) > 1 or not _reads_queries(world, answer.request), (
+        "prove that a parameter of the query that this route knows has an effect"
+    )
 
 
 @proves("assistants.delete", "params")

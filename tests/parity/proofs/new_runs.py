@@ -183,6 +183,15 @@ def tell_more(world: World, method: str) -> None:
     assert names == ["metadata", "updates", *["updates|child"] * 3, "updates"]
 
 
+@proves("runs.stream", "params")
+def tell_of_a_subgraph_only(world: World) -> None:
+    given = {"input": {"log": []}, "stream_mode": "updates", "stream_subgraphs": True}
+    namespace = {"namespace": "child"}
+    parts = world.sdk.runs.stream(None, "nested", **given, params=namespace)
+    names = [part.event.split(":")[0] for part in parts]
+    assert names == ["metadata", *["updates|child"] * 3]
+
+
 @proves("runs.stream", "version")
 def stream_in_the_second_shape(world: World) -> None:
     parts = list(world.sdk.runs.stream(None, "echo", input={"foo": "1"}, version="v2"))

@@ -81,6 +81,14 @@ def get_with_its_ttl(world: World) -> None:
     assert world.sdk.threads.get(thread_id, include=["ttl"])["ttl"]["ttl_minutes"] == 90
 
 
+@proves("threads.get", "params")
+def get_with_a_query(world: World) -> None:
+    """The oldest SDK cannot make a thread that expires, but it can ask whether one does."""
+    thread_id = world.thread()
+    assert "ttl" not in world.sdk.threads.get(thread_id)
+    assert world.sdk.threads.get(thread_id, params={"include": "ttl"})["ttl"] is None
+
+
 @proves("threads.update", "thread_id", "metadata")
 def update(world: World) -> None:
     for number in (1, 2):
@@ -203,9 +211,11 @@ def follow_from_the_start(world: World) -> None:
 
 
 @proves("threads.join_stream", "stream_mode")
+@proves("threads.join_stream", "params")
 def follow_some(world: World) -> None:
-    first = next_event(world, world.ran(), stream_mode="state_update")
-    assert (first.event, first.data["state"]["values"]["foo"]) == ("state_update", "edited")
+    for asked in ({"stream_mode": "state_update"}, {"params": {"stream_mode": "state_update"}}):
+        first = next_event(world, world.ran(), **asked)
+        assert (first.event, first.data["state"]["values"]["foo"]) == ("state_update", "edited")
 
 
 def next_event(world: World, thread_id: str, **asked: Any) -> Any:
