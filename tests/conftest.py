@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--cut-clients", type=int, default=10, help="clients whose streams are cut")
     group.addoption("--cuts", type=int, default=2, help="how often each of them is, at most")
-    group.addoption("--fuzz-seconds", type=int, default=40, help="how long requests are made up")
+    group.addoption("--fuzz-seconds", type=int, default=60, help="how long requests are made up")
     group.addoption("--fuzz-seed", type=int, default=20261127, help="the same requests again")
     group.addoption("--cut-seed", type=int, default=20261123, help="the same cuts again")
 
