@@ -25,7 +25,7 @@ from lgtrio.graphs.failures import error_info
 from lgtrio.graphs.inputs import node_names, run_config, run_context, unknown_context
 from lgtrio.graphs.last_writes import last_writes
 from lgtrio.graphs.loader import LoadedGraph
-from lgtrio.graphs.outcomes import finished, from_snapshot
+from lgtrio.graphs.outcomes import finished, from_snapshot, stored_outcome, thread_config
 from lgtrio.graphs.persistence import Graph, GraphDatabase, Persistence
 from lgtrio.graphs.resumption import starting_input
 from lgtrio.graphs.runtimes import execution_runtime
@@ -155,11 +155,8 @@ class Execution:
 
     def outcome_from_storage(self, end: GraphEnd, error: ErrorInfo | None) -> GraphOutcome:
         """What is stored now, read on the calling thread, which it blocks."""
-        persistence = self.database.for_state()
-        graph = persistence.give_to(self._graph or self.loaded.sample)
-        if graph.checkpointer is False:
-            return GraphOutcome(end, None, error=error)
-        return from_snapshot(end, graph.get_state(self._thread_config()), error)
+        graph = self._graph or self.loaded.sample
+        return stored_outcome(self.database, graph, self.run.thread_id, end, error)
 
     # -- executing -----------------------------------------------------------------------
 
@@ -256,7 +253,7 @@ class Execution:
         graph = persistence.give_to(self._graph or self.loaded.sample)
         if graph.checkpointer is False:
             return GraphOutcome(self._end, self.tap.values_json(), error=error)
-        snapshot = await graph.aget_state(self._thread_config())
+        snapshot = await graph.aget_state(thread_config(self.run.thread_id))
         return from_snapshot(self._end, snapshot, error)
 
     def _last_writes(self) -> LastWrites | None:
@@ -284,6 +281,3 @@ class Execution:
             and not (self.kwargs.interrupt_before or self.kwargs.interrupt_after)
             and not (graph.interrupt_before_nodes or graph.interrupt_after_nodes)
         )
-
-    def _thread_config(self) -> RunnableConfig:
-        return RunnableConfig(configurable={"thread_id": self.run.thread_id, "checkpoint_ns": ""})

@@ -7,7 +7,7 @@ read in a worker thread.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -19,6 +19,7 @@ from attrs import define, evolve, field
 from lgtrio.graphs.door import Door
 from lgtrio.graphs.execution import Execution
 from lgtrio.graphs.loops import GraphLoop, LoopSlot
+from lgtrio.graphs.outcomes import stored_outcome
 from lgtrio.graphs.served import ServedGraphs
 from lgtrio.graphs.stuck import StuckRun, StuckRuns
 from lgtrio.graphs.threads import NodeThreads
@@ -105,6 +106,21 @@ class LanggraphExecutor:
             if active.delivery.outcome is not None:
                 return active.delivery.outcome
             active = self._next_attempt(active)
+
+    async def stored_outcome(self, run: RunRecord) -> GraphOutcome:
+        """See the protocol; of a graph that is not loaded nothing can be read."""
+        left = None
+        if loaded := self.served.graphs.get(run.graph_id):
+            read = partial(
+                stored_outcome,
+                self.served.database,
+                loaded.sample,
+                run.thread_id,
+                GraphEnd.CANCELLED,
+            )
+            with trio.move_on_after(_READ_SECONDS):
+                left = await _read_in_thread(read)
+        return left or GraphOutcome(GraphEnd.CANCELLED, None)
 
     def request_drain(self, run_id: str) -> None:
         if active := self._active.get(run_id):
@@ -260,7 +276,8 @@ class LanggraphExecutor:
         with trio.move_on_after(_LAST_WRITES, shield=True):
             await self._drained(execution)
         with trio.move_on_after(_READ_SECONDS, shield=True):
-            outcome = await self._read_outcome(execution, end, error) or outcome
+            read = partial(execution.outcome_from_storage, end, error)
+            outcome = await _read_in_thread(read) or outcome
         active.delivery.end(outcome)
 
     async def _drained(self, execution: Execution) -> None:
@@ -268,16 +285,6 @@ class LanggraphExecutor:
         token = trio.lowlevel.current_trio_token()
         execution.persistence.access.when_drained(partial(token.run_sync_soon, drained.set))
         await drained.wait()
-
-    async def _read_outcome(
-        self, execution: Execution, end: GraphEnd, error: ErrorInfo | None
-    ) -> GraphOutcome | None:
-        read = partial(execution.outcome_from_storage, end, error)
-        try:
-            return await trio.to_thread.run_sync(read, abandon_on_cancel=True)
-        except Exception:  # LangGraph's code over the user's channels; the run ends all the same
-            log.exception("the state of a closed run could not be read")
-            return None
 
     def _list_if_stuck(self, active: _Active) -> None:
         execution, loop, fenced = active.execution, active.loop, active.delivery.fenced
@@ -299,3 +306,11 @@ class LanggraphExecutor:
         outcome = GraphOutcome(GraphEnd.FAILED, None, error=ErrorInfo("GraphLoadFailed", message))
         sink.ended(outcome)
         return outcome
+
+
+async def _read_in_thread(read: Callable[[], GraphOutcome]) -> GraphOutcome | None:
+    try:
+        return await trio.to_thread.run_sync(read, abandon_on_cancel=True)
+    except Exception:  # LangGraph's code over the user's channels; the run ends all the same
+        log.exception("the state of a closed run could not be read")
+        return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.types import StateSnapshot
 
 from lgtrio.graphs.encode import to_json
+from lgtrio.graphs.persistence import Graph, GraphDatabase
 from lgtrio.graphs.snapshots import pending_interrupts
 from lgtrio.graphs.tap import StreamTap
 from lgtrio.runs.executor import ErrorInfo, GraphEnd, GraphOutcome, LastWrites
@@ -30,6 +32,24 @@ def from_snapshot(
         result=_with_interrupts(snapshot) or values,
         error=error,
     )
+
+
+def stored_outcome(
+    database: GraphDatabase,
+    graph: Graph,
+    thread_id: str,
+    end: GraphEnd,
+    error: ErrorInfo | None = None,
+) -> GraphOutcome:
+    """What is stored of a thread now, read on the calling thread, which it blocks."""
+    own = database.for_state().give_to(graph)
+    if own.checkpointer is False:
+        return GraphOutcome(end, None, error=error)
+    return from_snapshot(end, own.get_state(thread_config(thread_id)), error)
+
+
+def thread_config(thread_id: str) -> RunnableConfig:
+    return RunnableConfig(configurable={"thread_id": thread_id, "checkpoint_ns": ""})
 
 
 def _with_interrupts(snapshot: StateSnapshot) -> bytes | None:

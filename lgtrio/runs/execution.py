@@ -20,9 +20,17 @@ from lgtrio.runs.executor import (
     Part,
 )
 from lgtrio.runs.handles import Handles, RunHandle
-from lgtrio.runs.stops import Act, Conclusion, Stop, StopKind, conclude, error_json
+from lgtrio.runs.stops import Act, Conclusion, conclude, error_json
 from lgtrio.runs.thread_streams import ThreadStreams
-from lgtrio.storage.interface import Cause, Frame, RunRecord, SettleWrites, Storage
+from lgtrio.storage.interface import (
+    Cause,
+    Frame,
+    RunRecord,
+    SettleWrites,
+    Stop,
+    StopKind,
+    Storage,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +62,23 @@ class Execution:
         await self._execute(run, handle)
         return await self._settle(run, handle)
 
+    async def end_stopped(self, run: RunRecord, handle: RunHandle) -> bool:
+        """End a run as its handle's stop wants, where the process that was executing it has died.
+
+        Returns, cancellation: as `run`.
+        """
+        if run.resumable:
+            await _continue_numbering(handle)
+        handle.outcome = await self._stored_outcome(run)
+        return await self._settle(run, handle)
+
+    async def _stored_outcome(self, run: RunRecord) -> GraphOutcome:
+        try:
+            return await self.executor.stored_outcome(run)
+        except Exception:  # as in `_execute_graph`
+            log.exception("the executor failed", run_id=run.run_id)
+            return GraphOutcome(GraphEnd.CANCELLED, values=None)
+
     async def _execute(self, run: RunRecord, handle: RunHandle) -> None:
         """The run's nursery: execution, deadline, stream log.
 
@@ -75,14 +100,33 @@ class Execution:
         Args:
             log: for the task that stores what is streamed.
         """
-        with handle.scope, _deadline(self.run_timeout) as deadline:
+        if self.run_timeout is None:
+            await self._execute_in_scope(run, handle, log)
+            return
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._stop_after, self.run_timeout, handle)
+            await self._execute_in_scope(run, handle, log)
+            nursery.cancel_scope.cancel(reason="the run has ended")
+
+    async def _stop_after(self, seconds: float, handle: RunHandle) -> None:
+        """Stop a run that takes too long; outside its scope, so that the stop can be stored."""
+        await trio.sleep(seconds)
+        stop = Stop(StopKind.DEADLINE, Cause.DEADLINE)
+        if handle.scope.cancel_called or not handle.request_stop(stop):
+            return  # it is being stopped already
+        try:
+            await self.storage.stop_runs([handle.run_id], stop)
+        except StorageError:  # a start of the server in its grace time gives it the time again
+            log.exception("a deadline could not be stored", run_id=handle.run_id)
+
+    async def _execute_in_scope(
+        self, run: RunRecord, handle: RunHandle, log: trio.Nursery | None
+    ) -> None:
+        with handle.scope:
             if log is not None:
                 await _continue_numbering(handle)
                 log.start_soon(_log_frames, handle)
             await self._execute_graph(run, handle)
-        if deadline.cancelled_caught:
-            stop = Stop(StopKind.DEADLINE, Cause.DEADLINE)
-            handle.request_stop(stop, cancel=False, asked=deadline.deadline)
 
     async def _execute_graph(self, run: RunRecord, handle: RunHandle) -> None:
         self.threads.run_started(handle)
@@ -204,10 +248,6 @@ def _conclude(handle: RunHandle) -> Conclusion:
     if handle.broken is not None:
         outcome = evolve(outcome, end=GraphEnd.FAILED, error=handle.broken)
     return conclude(handle.stop, outcome)
-
-
-def _deadline(seconds: float | None) -> trio.CancelScope:
-    return trio.CancelScope() if seconds is None else trio.move_on_after(seconds)
 
 
 def _internal_error() -> GraphOutcome:

@@ -123,6 +123,12 @@ class Executor(Protocol):
         """
         ...
 
+    async def stored_outcome(self, run: RunRecord) -> GraphOutcome:
+        """What a run has left that died with an earlier process and is not to go on: CANCELLED,
+        with what is stored of it. Nothing of it executes.
+        """
+        ...
+
     def request_drain(self, run_id: str) -> None:
         """Ask a run to stop before its next step; its outcome will be DRAINED (or FINISHED)."""
         ...

@@ -9,9 +9,8 @@ import trio
 from attrs import define, field
 
 from lgtrio.runs.executor import ErrorInfo, GraphOutcome, Part
-from lgtrio.runs.stops import Stop
 from lgtrio.runs.streams import LogOverflow, RunStream, StreamCut
-from lgtrio.storage.interface import Json, Storage
+from lgtrio.storage.interface import Json, Stop, Storage
 
 _LOG_OVERFLOW: Final = (
     "The run streams faster than the database stores its events. Stream less in one step, or create"
@@ -46,12 +45,11 @@ class RunHandle:
     done: trio.Event = field(factory=trio.Event)
     """Set when the run's end is stored (or the run was put back); the handle is then forgotten."""
 
-    def request_stop(self, stop: Stop, *, cancel: bool = True, asked: float | None = None) -> bool:
+    def request_stop(self, stop: Stop, *, cancel: bool = True) -> bool:
         """Set the reason, then cancel the scope.
 
         Args:
             cancel: False only notes the reason (the graph was asked to drain).
-            asked: when (`trio.current_time`) the stop was called for, if not just now.
 
         Returns:
             False if it is too late: the run's end is being stored.
@@ -60,7 +58,7 @@ class RunHandle:
             return False
         if stop.outranks(self.stop):
             self.stop = stop
-            self.stop_asked = trio.current_time() if asked is None else asked
+            self.stop_asked = trio.current_time()
         if cancel:
             self.scope.cancel(reason=f"{stop.kind.name.lower()}: {stop.cause}")
         return True

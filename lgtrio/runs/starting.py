@@ -19,8 +19,15 @@ from lgtrio.runs.execution import RETRY_SECONDS, Execution
 from lgtrio.runs.handles import Handles, RunHandle
 from lgtrio.runs.holds import Holds
 from lgtrio.runs.places import Place, Places, Turn
-from lgtrio.runs.stops import Stop, StopKind
-from lgtrio.storage.interface import Cause, NewRun, RunRecord, Storage
+from lgtrio.storage.interface import (
+    Cause,
+    NewRun,
+    RunRecord,
+    Stop,
+    StopKind,
+    StoppedRun,
+    Storage,
+)
 from lgtrio.wire.enums import RunStatus
 
 log = structlog.get_logger(__name__)
@@ -151,6 +158,16 @@ class Starter:
     def start(self, run: RunRecord, place: Place) -> None:
         """Execute a run that has been claimed, with a place that it gives back."""
         self.nursery.start_soon(self._run, run, place)
+
+    def end_stopped(self, stopped: StoppedRun) -> None:
+        """End a run that was being stopped when the last process died; it needs no place."""
+        handle = self._handle_of_claimed(stopped.run)
+        handle.stop = stopped.stop  # from here on a stronger one may replace it
+        self.nursery.start_soon(self._end_stopped, stopped.run, handle)
+
+    async def _end_stopped(self, run: RunRecord, handle: RunHandle) -> None:
+        if await self.execution.end_stopped(run, handle):
+            self.mark_ready(run.thread_id, run.assistant_id)
 
     def _handle_of_claimed(self, run: RunRecord) -> RunHandle:
         handle = self.handles.of(run.run_id, run.thread_id, resumable=run.resumable)

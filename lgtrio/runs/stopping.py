@@ -1,7 +1,9 @@
 """Stopping runs: cancelled, displaced, left by their client, deleted, alone or with their thread.
 
 All of them are the same thing: a reason on the run's handle, then its scope cancelled. A run that
-has not started has no scope; it is ended in the database.
+has not started has no scope; it is ended in the database. Where somebody is told before the run
+has ended, or nobody waits for it, the reason is stored too, so that the next start ends the run if
+this process does not live to do it.
 """
 
 from __future__ import annotations
@@ -20,9 +22,8 @@ from lgtrio.runs.following import Following
 from lgtrio.runs.handles import Handles
 from lgtrio.runs.retries import until_done
 from lgtrio.runs.starting import Starter
-from lgtrio.runs.stops import Stop, StopKind
 from lgtrio.runs.thread_streams import ThreadStreams
-from lgtrio.storage.interface import Cause, Displacement, RunRecord, Storage
+from lgtrio.storage.interface import Cause, RunRecord, Stop, StopKind, Storage
 from lgtrio.wire.enums import CancelAction, RunStatus
 
 NO_RUNS: Final = "No runs found to cancel."
@@ -36,10 +37,6 @@ CANCEL_MANY: Final = "POST /runs/cancel"
 _STOP_KINDS: Final = {
     CancelAction.INTERRUPT: StopKind.INTERRUPT,
     CancelAction.ROLLBACK: StopKind.ROLLBACK,
-}
-_DISPLACED: Final = {
-    Displacement.INTERRUPT: StopKind.INTERRUPT,
-    Displacement.ROLLBACK: StopKind.ROLLBACK,
 }
 
 
@@ -74,10 +71,12 @@ class Stopper:
             request: what asked for it, as the thread's error says.
 
         Returns:
-            How many were active and are being cancelled; with `wait` they have ended.
+            How many were active and are being cancelled, whatever becomes of this process; with
+            `wait` they have ended.
 
         Raises:
             NotFound: none of the runs exists on the thread, or all have ended.
+            StorageUnavailable: they are being cancelled, but a start of the server may resume them.
         """
         found = [run for run in await self._stored(run_ids) if run.thread_id == thread_id]
         return await self._cancel(found, action, request, wait=wait, actor=actor)
@@ -114,6 +113,7 @@ class Stopper:
         cancelled = [run for run in in_order if await self._stop(run, stop)]
         if not cancelled:
             raise NotFound(NO_MATCHING)
+        await self._store([run.run_id for run in cancelled], stop)
         if wait:
             for run in cancelled:
                 await self.following.wait_ended(run.run_id)
@@ -121,10 +121,8 @@ class Stopper:
 
     # -- without a client that waits ------------------------------------------------------
 
-    def displace(self, run_id: str, displacement: Displacement, *, by: str) -> None:
-        """A newer run of the thread takes this one's place."""
-        message = displacement.message(by)
-        stop = Stop(_DISPLACED[displacement], Cause.DISPLACED, by, message)
+    def displace(self, run_id: str, stop: Stop) -> None:
+        """A newer run of the thread takes this one's place; that is stored with the newer one."""
         if handle := self.handles.get(run_id):
             handle.request_stop(stop)
         else:
@@ -145,10 +143,19 @@ class Stopper:
         """Task: stop a run that nobody waits for."""
 
         async def find_and_stop() -> None:
-            if run := await self.storage.get_run(run_id):
-                await self._stop(run, stop)
+            run = await self.storage.get_run(run_id)
+            if run is not None and await self._stop(run, stop):
+                await self._store([run_id], stop)
 
         await until_done(find_and_stop)
+
+    async def _store(self, run_ids: Sequence[str], stop: Stop) -> None:
+        """Keep the stop of runs that have not ended yet.
+
+        Called without delay after `_stop`: an end that follows at once is stored together with it.
+        """
+        if stopping := [run_id for run_id in run_ids if self.handles.get(run_id)]:
+            await self.storage.stop_runs(stopping, stop)
 
     # -- one run -------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Why a run is stopped, and what its end means: reason + what the graph did, pure.
+"""What the end of a run means: the reason why it was stopped + what the graph did, pure.
 
 The reason is set before the run's scope is cancelled. Where two reasons meet, the stronger one
 counts: a client that rolls a run back must not find it merely interrupted because a disconnect
@@ -14,30 +14,8 @@ import orjson
 from attrs import frozen
 
 from lgtrio.runs.executor import ErrorInfo, GraphEnd, GraphOutcome
-from lgtrio.storage.interface import Cause, Json, ThreadOutcome
+from lgtrio.storage.interface import Cause, Json, Stop, StopKind, ThreadOutcome
 from lgtrio.wire.enums import RunStatus, ThreadStatus
-
-
-class StopKind(IntEnum):
-    """Ordered by strength: a higher one replaces a lower one while the run still runs."""
-
-    SHUTDOWN = auto()
-    DEADLINE = auto()
-    INTERRUPT = auto()
-    ROLLBACK = auto()
-    DELETE = auto()
-
-
-@frozen
-class Stop:
-    kind: StopKind
-    cause: Cause
-    actor: str | None = None
-    message: str = ""
-    """Sentence for the thread's error object (INTERRUPT)."""
-
-    def outranks(self, other: Stop | None) -> bool:
-        return other is None or self.kind > other.kind
 
 
 class Act(IntEnum):

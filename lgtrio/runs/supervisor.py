@@ -36,7 +36,6 @@ from lgtrio.runs.handles import Handles, RunHandle
 from lgtrio.runs.places import Place, Places
 from lgtrio.runs.starting import Starter
 from lgtrio.runs.stopping import Stopper
-from lgtrio.runs.stops import Stop, StopKind
 from lgtrio.runs.streams import Subscription
 from lgtrio.runs.thread_streams import ThreadStreams
 from lgtrio.storage.interface import (
@@ -46,6 +45,9 @@ from lgtrio.storage.interface import (
     NewThread,
     RunOrder,
     RunRecord,
+    Stop,
+    StopKind,
+    StoppedRun,
     Storage,
 )
 from lgtrio.wire.enums import ACTIVE
@@ -97,16 +99,16 @@ async def open_supervisor(
     """
     options = options or RunOptions()
     recovered = await storage.recover(max_attempts=options.max_attempts)
-    if recovered.requeued or recovered.failed or recovered.displaced:
+    if recovered.requeued or recovered.failed or recovered.stopped:
         log.warning(
             "recovered runs of the last process",
             requeued=len(recovered.requeued),
             given_up=len(recovered.failed),
-            displaced=len(recovered.displaced),
+            stopped=len(recovered.stopped),
         )
     async with trio.open_nursery() as nursery:
         supervisor = Supervisor(storage, executor, options, nursery, now)
-        await supervisor.begin()
+        await supervisor.begin(recovered.stopped)
         yield supervisor
         nursery.cancel_scope.cancel(reason="the supervisor closes")
 
@@ -161,8 +163,14 @@ class Supervisor:
         disconnect, and creates are refused."""
         return self._execution.stopping
 
-    async def begin(self) -> None:
-        """Take up what is pending in the database, then what its delays bring."""
+    async def begin(self, stopped: Sequence[StoppedRun]) -> None:
+        """Take up what is pending in the database, then what its delays bring.
+
+        Args:
+            stopped: runs whose stop the last process did not bring to its end.
+        """
+        for each in stopped:
+            self._starter.end_stopped(each)
         self.nursery.start_soon(self._starter.watch_delays)
         await self._starter.resume_pending()
 
@@ -250,8 +258,8 @@ class Supervisor:
         run = created.run
         for settled in created.settled:
             self._handles.end(settled.run_id, b"{}")
-        for run_id, displacement in created.to_cancel.items():
-            self.stopper.displace(run_id, displacement, by=run.run_id)
+        for run_id, stop in created.to_cancel.items():
+            self.stopper.displace(run_id, stop)
         if created.claimed is not None and place is not None:
             self._starter.start(created.claimed, place)
         elif self.stopping:

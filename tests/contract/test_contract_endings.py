@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import pytest
@@ -22,7 +23,16 @@ from databases import (
 )
 
 from lgtrio.errors import IllegalTransition
-from lgtrio.storage.interface import Cause, Frame, NewThread, Storage, ThreadOutcome
+from lgtrio.storage.interface import (
+    Cause,
+    Displacement,
+    Frame,
+    NewThread,
+    Stop,
+    StopKind,
+    Storage,
+    ThreadOutcome,
+)
 from lgtrio.wire.enums import TERMINAL, RunStatus, ThreadStatus
 
 FAILED = ThreadOutcome(
@@ -307,25 +317,84 @@ async def test_recovery_gives_up_after_too_many_deaths_of_the_server(storage: St
     assert run.run_id == waiting
 
 
-async def test_recovery_does_what_a_newer_run_of_the_thread_had_asked_for(
-    storage: Storage,
-) -> None:
-    interrupted, undone = await running(storage), await running(storage, U)
-    for thread_id, strategy in ((T, "interrupt"), (U, "interrupt"), (U, "rollback")):
-        await create(storage, new_run(thread_id, strategy=strategy))
+CANCEL = Stop(StopKind.INTERRUPT, Cause.CLIENT, "request 4", "because")
+
+
+async def _stops(storage: Storage) -> dict[str, Stop]:
+    """Run id to the stop that a start finds."""
     recovered = await storage.recover(max_attempts=3)
     assert (recovered.requeued, recovered.failed) == ([], [])
-    assert recovered.displaced == [interrupted, undone]
-    assert await status(storage, interrupted) is RunStatus.INTERRUPTED
-    assert await status(storage, undone) is None
-    for run_id in (interrupted, undone):
-        assert (await moves(storage, run_id))[-1][2] is Cause.DISPLACED
-    error = (await thread(storage)).error
-    assert error is not None
-    assert orjson.loads(error)["error"] == "UserInterrupt"
-    assert b"multitask_strategy=interrupt" in error
-    assert (await thread(storage, U)).error is None
-    assert await storage.claim_next(T) is not None, "the one that has displaced it starts"
+    assert all(each.run.status is RunStatus.RUNNING for each in recovered.stopped)
+    return {each.run.run_id: each.stop for each in recovered.stopped}
+
+
+async def test_recovery_leaves_a_run_that_is_being_stopped_to_its_stop(storage: Storage) -> None:
+    first, second = await running(storage), await running(storage, U)
+    waiting = await pending(storage)
+    await storage.stop_runs([first, second, waiting, str(uuid4())], CANCEL)
+    for _ in range(2):  # a start that does not get further finds the same
+        assert await _stops(storage) == {first: CANCEL, second: CANCEL}
+    assert await status(storage, waiting) is RunStatus.PENDING
+    assert (await thread(storage)).status is ThreadStatus.BUSY
+    assert await storage.claim_next(T) is None
+    await storage.finish_run(first, RunStatus.INTERRUPTED, IDLE, cause=Cause.CLIENT)
+    assert await storage.rollback_run(second, cause=Cause.CLIENT) is not None
+    claimed = await storage.claim_next(T)
+    assert claimed is not None
+    assert (await storage.recover(max_attempts=3)).requeued == [waiting]
+
+
+async def test_the_stronger_stop_is_kept(storage: Storage) -> None:
+    run_id = await running(storage)
+    deadline, rollback = (
+        evolve(CANCEL, kind=kind, actor=kind.name)
+        for kind in (StopKind.DEADLINE, StopKind.ROLLBACK)
+    )
+    for asked, kept in [
+        (deadline, deadline),
+        (CANCEL, CANCEL),
+        (evolve(CANCEL, actor="another"), CANCEL),
+        (deadline, CANCEL),
+        (rollback, rollback),
+        (CANCEL, rollback),
+    ]:
+        await storage.stop_runs([run_id], asked)
+        assert await _stops(storage) == {run_id: kept}
+
+
+@pytest.mark.parametrize("how", list(Displacement))
+async def test_a_displacement_is_kept_with_the_displaced_run(
+    storage: Storage, how: Displacement
+) -> None:
+    run_id = await running(storage)
+    newer = (await create(storage, new_run(strategy=how))).run.run_id
+    await storage.delete_run(newer)
+    assert await _stops(storage) == {run_id: how.stop(by=newer)}
+
+
+async def test_a_displacement_does_not_weaken_a_cancel(storage: Storage) -> None:
+    run_id = await running(storage)
+    rollback = evolve(CANCEL, kind=StopKind.ROLLBACK)
+    await storage.stop_runs([run_id], rollback)
+    await create(storage, new_run(strategy="interrupt"))
+    assert await _stops(storage) == {run_id: rollback}
+
+
+async def test_a_run_that_is_being_stopped_is_not_put_back(storage: Storage) -> None:
+    """It was displaced, and shutting down the server has not heard of it yet."""
+    run_id = await running(storage)
+    await storage.stop_runs([run_id], CANCEL)
+    assert await storage.requeue_run(run_id, cause=Cause.SHUTDOWN) is False
+    assert await _stops(storage) == {run_id: CANCEL}
+
+
+async def test_a_stop_that_comes_after_the_end_changes_nothing(storage: Storage) -> None:
+    run_id = await running(storage)
+    await finish(storage, run_id)
+    before = await storage.get_run(run_id)
+    await storage.stop_runs([run_id], CANCEL)
+    assert await storage.get_run(run_id) == before
+    assert await _stops(storage) == {}
 
 
 async def test_starts_that_a_shutdown_ended_are_not_held_against_a_run(storage: Storage) -> None:

@@ -107,7 +107,7 @@ async def test_displacing_settles_the_pending_and_names_the_running(
 ) -> None:
     first, second = await running(storage), await pending(storage)
     created = await create(storage, new_run(strategy=how.value), claim=True)
-    assert created.to_cancel == {first: how}
+    assert created.to_cancel == {first: how.stop(by=created.run.run_id)}
     assert created.claimed is None
     assert await status(storage, first) is RunStatus.RUNNING
     [settled] = created.settled

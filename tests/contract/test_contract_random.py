@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lgtrio.runs.machine import LEGAL
-from lgtrio.storage.interface import Cause, RunRecord, Storage
+from lgtrio.storage.interface import Cause, RunRecord, Stop, StopKind, Storage
 from lgtrio.wire.enums import ACTIVE, TERMINAL, RunStatus, ThreadStatus
 
 THREADS = [f"00000000-0000-4000-8000-00000000000{number}" for number in range(2)]
@@ -60,6 +60,11 @@ class Driver:
         if run_id := self._run(pick):
             await self.storage.requeue_run(run_id, cause=Cause.SHUTDOWN)
 
+    async def stop(self, pick: int) -> None:
+        if run_id := self._run(pick):
+            kind = [StopKind.DEADLINE, StopKind.INTERRUPT, StopKind.ROLLBACK][pick % 3]
+            await self.storage.stop_runs([run_id], Stop(kind, Cause.CLIENT))
+
     async def roll_back(self, pick: int) -> None:
         if run_id := self._run(pick):
             await self.storage.rollback_run(run_id, cause=Cause.CLIENT)
@@ -73,7 +78,11 @@ class Driver:
             await self.storage.delete_thread(THREADS[pick // 4 % 2])
 
     async def recover(self, pick: int) -> None:
-        await self.storage.recover(max_attempts=1 + pick % 3)
+        recovered = await self.storage.recover(max_attempts=1 + pick % 3)
+        stopped = [each.run.run_id for each in recovered.stopped]
+        for thread_id in THREADS:
+            for run in await _lane(self.storage, thread_id):
+                assert (run.status is RunStatus.RUNNING) == (run.run_id in stopped)
 
     async def wait(self, pick: int) -> None:
         self.clock.advance(pick % 3 * DELAY)
@@ -90,6 +99,7 @@ OPERATIONS: Sequence[Operation] = [
     Driver.claim,
     Driver.finish,
     Driver.requeue,
+    Driver.stop,
     Driver.roll_back,
     Driver.delete_run,
     Driver.delete_thread,

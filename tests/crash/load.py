@@ -111,7 +111,7 @@ class Client:
         self.ledger.notes[thread_id] = number
 
     def cancel(self, thread_id: str, run_id: str, action: str) -> None:
-        query = {"action": action, "wait": "true"}
+        query = {"action": action, "wait": self.random.choice(["true", "false"])}
         if action == "rollback":
             self.ledger.runs.pop(run_id)  # it may be gone from here on
         _ok(

@@ -43,6 +43,7 @@ UNDER_LOAD: Sequence[str] = (
     "after-op:finish_run",
     "after-op:delete_thread",
     "after-op:rollback_run",
+    "after-op:stop_runs",
     "before-commit",
     "after-commit",
 )

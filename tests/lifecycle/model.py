@@ -48,7 +48,6 @@ class Run:
     temporary: bool = False
     not_before: float = 0.0
     """Virtual time; 0 for no delay."""
-    strategy: str = "enqueue"
     status: str | None = "pending"
     """None: deleted."""
     attempt: int = 0
@@ -60,6 +59,9 @@ class Run:
     clients: list[Client] = field(factory=list)
     # While it runs:
     stop: Stop | None = None
+    accepted: Stop | None = None
+    """The strongest stop that outlives the server: every one but a delete, which is not answered
+    before it is done, and a shutdown."""
     cancelled: bool = False
     step: int = 0
     step_ends: float = 0.0
@@ -114,7 +116,7 @@ class Model:
         if strategy == "reject" and lane:
             return False
         self.threads[thread_id] = thread
-        run = Run(run_id, thread_id, next(self._numbers), script, strategy=strategy, **options)
+        run = Run(run_id, thread_id, next(self._numbers), script, **options)
         run.status = None
         run.move("pending", "client", "the creator")
         self.runs[run_id] = run
@@ -206,8 +208,10 @@ class Model:
         for thread in self.threads.values():
             thread.deleting = False
         for run in self.running():
-            if (displacer := self._displacer(run)) is not None:
-                self._displace(run, displacer)
+            if run.accepted is not None:
+                # It does not go on; what it had not stored before it was stopped is lost.
+                run.stop, run.emitted = run.accepted, []
+                self._end(run, "cancelled")
                 continue
             deaths = 1 + sum(cause == "recovery" for _, _, cause, _ in run.journal)
             if deaths < self.max_attempts:
@@ -220,28 +224,6 @@ class Model:
             if run.temporary:
                 self._remove_thread(thread, "recovery", "thread of a stateless run")
         self.start_all()
-
-    def _displacer(self, run: Run) -> Run | None:
-        """The newer run that has displaced a running one, by the stronger strategy."""
-        newer = [
-            other
-            for other in self.runs.values()
-            if other.thread_id == run.thread_id
-            and other.number > run.number
-            and other.strategy in ("interrupt", "rollback")
-            and other.status is not None
-        ]
-        return min(
-            newer, key=lambda other: (other.strategy != "rollback", other.number), default=None
-        )
-
-    def _displace(self, run: Run, by: Run) -> None:
-        if by.strategy == "rollback":
-            return self._undo(run, Stop("rollback", "displaced", by.run_id))
-        thread = self.threads[run.thread_id]
-        thread.error, thread.rest = "UserInterrupt", "interrupted"
-        run.move("interrupted", "displaced", by.run_id)
-        return self._ended(run, "displaced")
 
     def _lose_clients(self) -> None:
         for run in self.runs.values():
@@ -308,9 +290,7 @@ class Model:
 
     def _happen(self, run: Run) -> None:
         if not run.cancelled and run.deadline < run.step_ends:
-            if run.stop is None or run.stop.kind == "shutdown":
-                run.stop = Stop("deadline", "deadline")
-            self._cancel_scope(run)
+            self.stop(run, Stop("deadline", "deadline"))
         elif run.cancelled:
             self._end(run, "cancelled")
         else:
@@ -351,8 +331,9 @@ class Model:
                 run.move("interrupted", stop.cause, stop.actor)
                 self._ended(run, stop.cause)
         elif run.status == "running":
-            if run.stop is None or STRENGTH[stop.kind] > STRENGTH[run.stop.kind]:
-                run.stop = stop
+            run.stop = _stronger(run.stop, stop)
+            if stop.kind != "delete":
+                run.accepted = _stronger(run.accepted, stop)
             self._cancel_scope(run)
         else:
             return False
@@ -424,3 +405,9 @@ class Model:
 
     def thread_status(self, thread_id: str) -> str:
         return "busy" if self.lane(thread_id) else self.threads[thread_id].rest
+
+
+def _stronger(before: Stop | None, stop: Stop) -> Stop:
+    if before is None or STRENGTH[stop.kind] > STRENGTH[before.kind]:
+        return stop
+    return before

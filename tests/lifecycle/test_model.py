@@ -104,17 +104,36 @@ def test_a_server_lives_like_the_model(lifecycle_examples: int) -> None:
     print(f"{count} steps of {lifecycle_examples} lives")
 
 
-_strategies = st.sampled_from(["enqueue", "interrupt", "rollback"])
+_newer = st.sampled_from(["enqueue", "interrupt", "rollback"]).map(
+    lambda strategy: ("submit", THREADS[0], [["emit", 2]], strategy, {})
+)
+_first = st.just(0)
+_stops = st.one_of(
+    _newer,
+    st.tuples(st.just("cancel"), _first, st.sampled_from(["interrupt", "rollback"]), st.booleans()),
+    st.tuples(st.just("disconnect"), _first),
+    st.tuples(st.just("delete_run"), _which),  # perhaps of the one that displaces
+    st.just(("advance", 5)),  # beyond the deadline
+)
 
 
-@settings(max_examples=50, deadline=None)
-@given(strategies=st.lists(_strategies, min_size=1, max_size=4), end=st.sampled_from(_ENDS))
-def test_a_displacement_outlives_the_end_of_the_server(strategies: list[str], end: str) -> None:
-    """The server ends while a displaced run does not stop; random lives seldom come to that."""
-    thread, stubborn = THREADS[0], [["emit", 1], ["stubborn", 9 + _LITTLE]]
-    newer = [("submit", thread, [["emit", 2]], strategy, {}) for strategy in strategies]
-    steps = [("submit", thread, stubborn, "enqueue", {}), *newer, (end,), ("advance", 1)]
-    _compare(steps, 1, None)
+@settings(max_examples=150, deadline=None)
+@given(
+    options=st.sampled_from([{}, {"resumable": True}, {"temporary": True}]),
+    stops=st.lists(_stops, min_size=1, max_size=4),
+    ends=st.lists(st.sampled_from(_ENDS), min_size=1, max_size=2),
+    run_timeout=st.sampled_from([None, _RUN_TIMEOUT]),
+)
+def test_a_stop_outlives_the_end_of_the_server(
+    options: dict[str, bool],
+    stops: list[tuple[Any, ...]],
+    ends: list[str],
+    run_timeout: float | None,
+) -> None:
+    """The server ends while a run does not stop; random lives seldom come to that."""
+    stubborn = [["emit", 1], ["stubborn", 19 + _LITTLE]]
+    first = ("submit", THREADS[0], stubborn, "enqueue", options)
+    _compare([first, *stops, *((end,) for end in ends), ("advance", 1)], 1, run_timeout)
 
 
 def _compare(steps: list[tuple[Any, ...]], n_jobs: int, run_timeout: float | None) -> None:

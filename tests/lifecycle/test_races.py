@@ -163,6 +163,27 @@ async def test_a_displacement_is_told_after_the_displaced_has_ended(
     assert b.supervisor._handles.all() == []
 
 
+async def test_a_displacement_that_a_shutdown_overtakes_is_done_by_the_next_start(
+    autojump_clock: MockClock, storage: HeldStorage, nursery: trio.Nursery
+) -> None:
+    async with bench(storage, now=now, shutdown_grace=1) as b:
+        first = await b.submit(new_run(T, ["sleep", 99]))
+        go = storage.hold("create_run")
+        second = new_run(T, ["emit", 1], strategy="rollback")
+        nursery.start_soon(b.submit, second)
+        await storage.waiting["create_run"].wait()
+        nursery.start_soon(b.supervisor.shut_down)
+        await trio.sleep(2)
+        go.set()
+        await trio.sleep(1)
+    storage.held.clear()
+    async with bench(storage, now=now) as b:
+        await trio.sleep(1)
+        assert await b.status(first.run_id) is None
+        assert await b.status(second.run_id) == "success"
+        assert b.executor.order() == [second.run_id]
+
+
 async def test_a_run_is_deleted_while_its_end_is_being_stored(
     autojump_clock: MockClock, storage: HeldStorage, b: Bench, nursery: trio.Nursery
 ) -> None:

@@ -6,8 +6,8 @@ import orjson
 import pytest
 
 from lgtrio.runs.executor import ErrorInfo, GraphEnd, GraphOutcome
-from lgtrio.runs.stops import Act, Stop, StopKind, conclude
-from lgtrio.storage.interface import Cause
+from lgtrio.runs.stops import Act, conclude
+from lgtrio.storage.interface import Cause, Stop, StopKind
 from lgtrio.wire.enums import RunStatus, ThreadStatus
 
 BOOM = ErrorInfo("ValueError", "boom")

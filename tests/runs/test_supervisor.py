@@ -585,6 +585,66 @@ async def test_a_crash_is_recovered_and_given_up_after_too_many(
         assert set(orjson.loads(thread.error)) == {"error", "message"}
 
 
+@pytest.mark.parametrize("resumable", [False, True])
+async def test_a_cancel_that_was_accepted_is_done_by_the_next_start(
+    autojump_clock: MockClock, storage: Storage, resumable: bool
+) -> None:
+    class RememberingExecutor(ScriptedExecutor):
+        async def stored_outcome(self, _run: RunRecord) -> GraphOutcome:
+            await trio.sleep(1)
+            return GraphOutcome(GraphEnd.CANCELLED, b'{"kept":1}', next=["second"])
+
+    async with bench(storage) as b:
+        run = await b.submit(new_run(T, ["stubborn", 99], resumable=resumable))
+        later = await b.submit(new_run(T, ["emit", 2]))
+        await trio.sleep(1)
+        await b.supervisor.stopper.cancel(
+            T, [run.run_id], action=INTERRUPT, wait=False, actor="request"
+        )
+        assert await b.status(run.run_id) == "running"
+    executor = RememberingExecutor()
+    async with bench(storage, executor) as b:
+        stored = await storage.get_run(run.run_id)
+        assert stored is not None
+        subscription = await b.supervisor.following.follow(stored)
+        assert await b.supervisor.following.join(stored) == b'{"kept":1}'
+        assert await read_all(subscription) == b""
+        thread = await storage.get_thread(T)
+        assert thread is not None
+        assert (thread.values, thread.rest_status) == (b'{"kept":1}', "interrupted")
+        assert thread.error is not None
+        assert b"interrupt requested via POST" in thread.error
+        await b.ended(later.run_id)
+    assert run.run_id not in executor.attempts
+    last = (await storage.journal(run_id=run.run_id))[-1]
+    assert (last.to_status, last.cause, last.actor) == ("interrupted", Cause.CLIENT, "request")
+    assert last.asked is None
+
+
+@pytest.mark.parametrize(
+    ("stronger", "left"), [(False, "interrupted"), (True, None)], ids=["alone", "outranked"]
+)
+async def test_an_executor_that_cannot_read_what_is_left_holds_up_nobody(
+    autojump_clock: MockClock, storage: Storage, stronger: bool, left: str | None
+) -> None:
+    class FailingExecutor(ScriptedExecutor):
+        async def stored_outcome(self, _run: RunRecord) -> GraphOutcome:
+            await trio.sleep(1)
+            raise RuntimeError("an executor that breaks its contract")
+
+    async with bench(storage) as b:
+        run = await b.submit(new_run(T, ["stubborn", 99]))
+        await trio.sleep(1)
+        b.supervisor.stopper.disconnected(run.run_id)
+        await wait_all_tasks_blocked()
+    async with bench(storage, FailingExecutor()) as b:
+        if stronger:
+            await b.supervisor.stopper.cancel(T, [run.run_id], action=ROLLBACK, wait=True)
+        await trio.sleep(5)
+        assert await b.status(run.run_id) == left
+        assert await b.thread_status(T) == "idle"
+
+
 def _thread(thread_id: str):  # type: ignore[no-untyped-def]
     from lgtrio.storage.interface import NewThread
 

@@ -15,28 +15,41 @@ from uuid import UUID
 import trio
 
 from lgtrio.runs.lanes import admit
-from lgtrio.storage.interface import Cause, Frame, NewRun, NewThread, Storage, ThreadOutcome
+from lgtrio.storage.interface import (
+    Cause,
+    Frame,
+    NewRun,
+    NewThread,
+    Stop,
+    StopKind,
+    Storage,
+    ThreadOutcome,
+)
 from lgtrio.storage.sqlite import open_sqlite
 from lgtrio.storage.sqlite.faults import faults_from_environment
 from lgtrio.wire.enums import MultitaskStrategy, RunStatus, ThreadStatus
 
-PENDING, RUNNING, SUCCESS = RunStatus.PENDING, RunStatus.RUNNING, RunStatus.SUCCESS
+PENDING, RUNNING = RunStatus.PENDING, RunStatus.RUNNING
+SUCCESS, INTERRUPTED = RunStatus.SUCCESS, RunStatus.INTERRUPTED
 
 
 def _id(number: int) -> str:
     return str(UUID(int=number, version=4))
 
 
-FINISHED, UNDONE, PUT_BACK, DELETED, RECOVERED = (_id(number) for number in range(5))
+FINISHED, UNDONE, PUT_BACK, DELETED, STOPPED, RECOVERED = (_id(number) for number in range(6))
 
 PATHS: Final[Mapping[str, Sequence[RunStatus | None]]] = {
     FINISHED: [PENDING, RUNNING, SUCCESS],
     UNDONE: [PENDING, RUNNING, None],
     PUT_BACK: [PENDING, RUNNING, PENDING],
     DELETED: [PENDING, None],
+    STOPPED: [PENDING, RUNNING, INTERRUPTED],
     RECOVERED: [PENDING, RUNNING, PENDING],
 }
 """Run id to the statuses it goes through when nothing stops the process."""
+STOP_OF_STOPPED: Final = _id(98)
+"""Told of, like a run, when the stop is stored."""
 
 
 def thread_of(run_id: str) -> str:
@@ -73,6 +86,12 @@ async def work(path: str) -> None:
         await _create(storage, DELETED, claim=False)
         await storage.delete_thread(thread_of(DELETED))
         _returned(DELETED, 2)
+
+        await _create(storage, STOPPED, claim=True)
+        await storage.stop_runs([STOPPED], Stop(StopKind.INTERRUPT, Cause.CLIENT))
+        _returned(STOP_OF_STOPPED, 1)
+        await storage.finish_run(STOPPED, INTERRUPTED, None, cause=Cause.CLIENT)
+        _returned(STOPPED, 3)
 
         await _create(storage, RECOVERED, claim=True)
         await storage.recover(max_attempts=3)

@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from lgtrio.errors import StorageError
+from lgtrio.storage.interface import Displacement
 from lgtrio.storage.sqlite import open_sqlite
 from lgtrio.storage.sqlite.engine import Engine
 from lgtrio.storage.sqlite.migrations import APPLICATION_ID, check_library, migrate
@@ -57,6 +58,31 @@ async def test_an_older_file_gets_the_steps_it_lacks_once(path: Path) -> None:
     assert await _migrate(path, STEPS) == 3
     assert await _migrate(path, STEPS) == 3
     assert _look(path, "SELECT x, y FROM a") == [(1, 2)]
+
+
+async def test_a_displacement_that_an_older_server_did_not_finish_is_known(path: Path) -> None:
+    await _migrate(path, [*MIGRATIONS[:5]])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        for thread, run, status, strategy in [
+            ("t", "old", "running", "enqueue"),
+            ("t", "one", "pending", "interrupt"),
+            ("t", "two", "pending", "rollback"),
+            ("u", "alone", "running", "interrupt"),
+        ]:
+            connection.execute(
+                "INSERT INTO runs (run_id, thread_id, assistant_id, graph_id, status,"
+                " multitask_strategy, metadata, attempt, temporary, resumable, created_at,"
+                " updated_at, thread_config) VALUES (?, ?, '', '', ?, ?, '{}', 1, 0, 0, '', '',"
+                " x'7b7d')",
+                (run, thread, status, strategy),
+            )
+            connection.execute("INSERT INTO run_kwargs VALUES (?, x'7b7d')", (run,))
+    async with open_sqlite(str(path)) as storage:
+        recovered = await storage.recover(max_attempts=3)
+    assert recovered.requeued == ["alone"]
+    [stopped] = recovered.stopped
+    assert stopped.run.run_id == "old"
+    assert stopped.stop == Displacement.ROLLBACK.stop(by="two")
 
 
 async def test_a_step_that_fails_leaves_the_version_before_it(path: Path) -> None:

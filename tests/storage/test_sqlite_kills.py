@@ -29,6 +29,7 @@ POINTS = [
             "append_frames",
             "finish_run",
             "rollback_run",
+            "stop_runs",
             "requeue_run",
             "delete_thread",
             "recover",
@@ -60,10 +61,14 @@ async def _kill_and_look(point: str, path: Path, limiter: trio.CapacityLimiter) 
             assert len(lines) >= told.get(run_id, 0), (point, "something that was told is lost")
             assert lines == whole[: len(lines)], point
             await _agrees(storage, run_id, lines[-1] if lines else None)
-        await storage.recover(max_attempts=3)
+        recovered = await storage.recover(max_attempts=3)
+        stopped = [each.run.run_id for each in recovered.stopped]
+        if child.STOP_OF_STOPPED in told:
+            assert child.STOPPED not in recovered.requeued, point
         for run_id in child.PATHS:
             run = await storage.get_run(run_id)
-            assert run is None or run.status is not RunStatus.RUNNING, point
+            running = run is not None and run.status is RunStatus.RUNNING
+            assert running == (run_id in stopped), point
             await _agrees(storage, run_id, run.status if run else None)
 
 
@@ -77,7 +82,8 @@ async def _work_until_killed(point: str, path: Path) -> Mapping[str, int]:
     )
     assert process.returncode == -signal.SIGKILL, f"{point} was never reached"
     lines = [line.split() for line in process.stdout.decode().splitlines() if len(line) < 60]
-    return {run_id: int(count) for run_id, count in lines if run_id in child.PATHS}
+    known = {*child.PATHS, child.STOP_OF_STOPPED}
+    return {run_id: int(count) for run_id, count in lines if run_id in known}
 
 
 async def _agrees(storage: Storage, run_id: str, status: RunStatus | None) -> None:

@@ -49,8 +49,10 @@ from lgtrio.storage.interface.runs import (
     RunRecord,
     RunStorage,
     SettleWrites,
+    StoppedRun,
 )
 from lgtrio.storage.interface.shared import MAX_TOTAL, Cause, Json
+from lgtrio.storage.interface.stops import Stop, StopKind
 from lgtrio.storage.interface.threads import (
     ChannelUsage,
     Expired,
@@ -110,6 +112,9 @@ __all__ = [
     "RunRecord",
     "RunStorage",
     "SettleWrites",
+    "Stop",
+    "StopKind",
+    "StoppedRun",
     "Storage",
     "StoreItem",
     "StoredTtl",

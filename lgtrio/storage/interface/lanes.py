@@ -7,6 +7,8 @@ from enum import StrEnum
 
 from attrs import field, frozen
 
+from lgtrio.storage.interface.shared import Cause
+from lgtrio.storage.interface.stops import Stop, StopKind
 from lgtrio.wire.enums import MultitaskStrategy, RunStatus
 
 
@@ -22,13 +24,14 @@ class Displacement(StrEnum):
     INTERRUPT = "interrupt"
     ROLLBACK = "rollback"
 
-    def message(self, by: str) -> str:
-        """Sentence for the error of the thread.
+    def stop(self, by: str) -> Stop:
+        """What it means to a run that is running.
 
         Args:
             by: id of the run that displaces.
         """
-        return f"superseded by run {by} (multitask_strategy={self})"
+        message = f"superseded by run {by} (multitask_strategy={self})"
+        return Stop(StopKind[self.name], Cause.DISPLACED, by, message)
 
 
 @frozen
@@ -38,7 +41,7 @@ class LaneDecision:
     rejected: bool = False
     displace: Mapping[str, Displacement] = field(factory=dict)
     """Run id to what becomes of it. Pending ones are settled inside the create's own
-    transaction; the running one is returned to the supervisor, who cancels its scope."""
+    transaction; with the running one its stop is stored, and the supervisor cancels its scope."""
 
 
 Decide = Callable[[Sequence[LaneRun], MultitaskStrategy], LaneDecision]

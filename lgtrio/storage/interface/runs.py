@@ -8,8 +8,9 @@ from typing import Any, Protocol
 from attrs import frozen
 
 from lgtrio.storage.interface.crons import Firing
-from lgtrio.storage.interface.lanes import Decide, Displacement, LaneRun
+from lgtrio.storage.interface.lanes import Decide, LaneRun
 from lgtrio.storage.interface.shared import Cause, Json
+from lgtrio.storage.interface.stops import Stop
 from lgtrio.storage.interface.threads import NewThread, ThreadOutcome, ThreadRecord
 from lgtrio.wire.enums import MultitaskStrategy, RunStatus
 
@@ -90,8 +91,8 @@ class CreatedRun:
     """The run as RUNNING, if a place was offered (`claim=True`) and the lane was free."""
     settled: Sequence[LaneRun]
     """Pending runs that were displaced and have ended with this transaction."""
-    to_cancel: Mapping[str, Displacement]
-    """The running run that has to be cancelled by the supervisor, if any."""
+    to_cancel: Mapping[str, Stop]
+    """The running run that has to be cancelled by the supervisor, if any; the stop is stored."""
 
 
 @frozen
@@ -103,6 +104,15 @@ class FinishedRun:
 
 
 @frozen
+class StoppedRun:
+    """A run that was being stopped when the last process died."""
+
+    run: RunRecord
+    """Still RUNNING."""
+    stop: Stop
+
+
+@frozen
 class Recovered:
     """What a start found half done and put right."""
 
@@ -110,8 +120,9 @@ class Recovered:
     """Ids of runs put back from RUNNING to PENDING."""
     failed: Sequence[str]
     """Ids of runs given up with ERROR: `max_attempts` times no server outlived them."""
-    displaced: Sequence[str]
-    """Ids of runs that a newer one of their thread had displaced, ended or undone as it wanted."""
+    stopped: Sequence[StoppedRun]
+    """Runs left as they are for the supervisor to end, as their stop wants: what the graph has
+    stored, which decides what the end leaves, is not the database's to read."""
 
 
 @frozen
@@ -208,10 +219,22 @@ class RunStorage(Protocol):
         """
         ...
 
+    async def stop_runs(self, run_ids: Sequence[str], stop: Stop) -> None:
+        """Keep with those that are RUNNING that they are being stopped: should this process die
+        before they have ended, the next start ends them (see `recover`).
+
+        A stop that is as strong or stronger stays. To be called as the scopes are cancelled: it
+        may be stored together with the end that follows.
+        """
+        ...
+
     async def requeue_run(
         self, run_id: str, *, cause: Cause, actor: str | None = None, asked: float | None = None
     ) -> bool:
-        """RUNNING back to PENDING (shutdown); False if it was not running."""
+        """RUNNING back to PENDING (shutdown).
+
+        False if it was not running, or if a stop of it is stored: the next start ends it.
+        """
         ...
 
     async def rollback_run(
@@ -254,5 +277,8 @@ class RunStorage(Protocol):
         ...
 
     async def recover(self, *, max_attempts: int) -> Recovered:
-        """Put right what the last process left RUNNING; called once, before HTTP listens."""
+        """Put right what the last process left RUNNING; called once, before HTTP listens.
+
+        Runs of which a stop is stored stay RUNNING; see `Recovered`.
+        """
         ...

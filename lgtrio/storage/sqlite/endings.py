@@ -16,6 +16,7 @@ from lgtrio.storage.interface import (
 from lgtrio.storage.sqlite import journal, kept_streams, runs, threads, webhooks
 from lgtrio.storage.sqlite.journal import Change
 from lgtrio.storage.sqlite.lane import undo
+from lgtrio.storage.sqlite.stops import stop_of
 from lgtrio.storage.sqlite.transaction import Tx
 from lgtrio.wire.enums import TERMINAL, RunStatus, ThreadStatus
 
@@ -84,7 +85,7 @@ def requeue_run(
     tx: Tx, run_id: str, *, cause: Cause, actor: str | None, asked: float | None
 ) -> bool:
     run = _active(tx, run_id, RunStatus.RUNNING)
-    if run is None:
+    if run is None or stop_of(tx, run_id) is not None:
         return False
     runs.move(tx, run.record, RunStatus.PENDING, cause=cause, actor=actor, asked=asked)
     threads.settle(tx, run.record.thread_id)

@@ -178,8 +178,11 @@ class Engine:
         committed.acquire()
         return results[0].unwrap()
 
-    async def write(self, operation: Operation[T], *, name: str = "") -> T:
+    async def write(self, operation: Operation[T], *, name: str = "", hurry: bool = True) -> T:
         """Run an operation and wait until it is committed; see `submit`.
+
+        Args:
+            hurry: False for one that may well wait for another that is about to come.
 
         Cancellation: before the call nothing is submitted. Once submitted the operation runs
         and stays, also when this await is cancelled: only its result is lost.
@@ -197,7 +200,7 @@ class Engine:
             mailbox.arrived.append((waiter, result))
             self._full_mailboxes.add(mailbox)
 
-        self.submit(operation, done=done, name=name)
+        self.submit(operation, done=done, name=name, hurry=hurry)
 
         def give_up(_raise_cancel: Callable[[], None]) -> trio.lowlevel.Abort:
             waiter.task = None

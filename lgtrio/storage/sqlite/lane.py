@@ -21,6 +21,7 @@ from lgtrio.storage.interface import (
 )
 from lgtrio.storage.sqlite import crons, runs, threads, webhooks
 from lgtrio.storage.sqlite.marks import mark, unmark
+from lgtrio.storage.sqlite.stops import stop_runs
 from lgtrio.storage.sqlite.thread_ttl import give_ttl
 from lgtrio.storage.sqlite.threads import ThreadHead
 from lgtrio.storage.sqlite.transaction import Tx
@@ -61,10 +62,12 @@ def create_run(
         threads.occupy(tx, new.thread_id, head)
         claimed = claim_next(tx, new.thread_id, only=new.run_id) if may_start else None
     to_cancel = {
-        lane_run.run_id: decision.displace[lane_run.run_id]
+        lane_run.run_id: decision.displace[lane_run.run_id].stop(by=new.run_id)
         for lane_run in active
         if lane_run.run_id in decision.displace and lane_run.status is RunStatus.RUNNING
     }
+    for run_id, stop in to_cancel.items():
+        stop_runs(tx, [run_id], stop)
     return CreatedRun(run=created, claimed=claimed, settled=settled, to_cancel=to_cancel)
 
 

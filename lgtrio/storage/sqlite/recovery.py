@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import orjson
 
-from lgtrio.storage.interface import Cause, Displacement, Recovered, ThreadOutcome
-from lgtrio.storage.sqlite import endings, runs, threads, webhooks
+from lgtrio.storage.interface import Cause, Recovered, RunRecord, StoppedRun, ThreadOutcome
+from lgtrio.storage.sqlite import runs, threads, webhooks
+from lgtrio.storage.sqlite.stops import stop_of
 from lgtrio.storage.sqlite.transaction import Tx
 from lgtrio.wire.enums import RunStatus, ThreadStatus
 
@@ -15,17 +16,19 @@ GIVEN_UP = "RunGivenUp"
 def recover(tx: Tx, *, max_attempts: int) -> Recovered:
     requeued: list[str] = []
     failed: list[str] = []
-    displaced: list[str] = []
+    stopped: list[StoppedRun] = []
     for run_id in _running(tx):
-        if _displace(tx, run_id):
-            displaced.append(run_id)
-        elif _put_right(tx, run_id, max_attempts) is RunStatus.ERROR:
+        run = runs.get_run(tx.connection, run_id)
+        assert run is not None, run_id
+        if stop := stop_of(tx, run_id):
+            stopped.append(StoppedRun(run, stop))
+        elif _put_right(tx, run, max_attempts) is RunStatus.ERROR:
             failed.append(run_id)
         else:
             requeued.append(run_id)
     _delete_leftover_threads(tx)
     _settle_threads(tx)
-    return Recovered(requeued=requeued, failed=failed, displaced=displaced)
+    return Recovered(requeued=requeued, failed=failed, stopped=stopped)
 
 
 def _running(tx: Tx) -> list[str]:
@@ -36,50 +39,8 @@ def _running(tx: Tx) -> list[str]:
     return [run_id for (run_id,) in rows]
 
 
-def _displace(tx: Tx, run_id: str) -> bool:
-    """Do what was accepted with a newer run of the thread, and cut short: the run's displacement.
-
-    A strategy that displaces concerns every run that is active when the newer one is created. So
-    one that is older and still running has been displaced, and did not get to its end. What it has
-    stored says nothing about what was left to do; as nearly always, something was.
-    """
-    by = tx.one(
-        "SELECT newer.run_id, newer.multitask_strategy FROM runs AS old"
-        " JOIN runs AS newer ON newer.thread_id = old.thread_id AND newer.seq > old.seq"
-        " WHERE old.run_id = ? AND newer.multitask_strategy IN ('interrupt', 'rollback')"
-        " ORDER BY newer.multitask_strategy = 'rollback' DESC, newer.seq LIMIT 1",
-        (run_id,),
-    )
-    if by is None:
-        return False
-    newer, how = by[0], Displacement(by[1])
-    asked, only = None, RunStatus.RUNNING
-    if how is Displacement.ROLLBACK:
-        endings.rollback_run(tx, run_id, cause=Cause.DISPLACED, actor=newer, asked=asked, only=only)
-        return True
-    endings.finish_run(
-        tx,
-        run_id,
-        RunStatus.INTERRUPTED,
-        _interrupted(how.message(newer)),
-        cause=Cause.DISPLACED,
-        actor=newer,
-        asked=asked,
-        only=only,
-        last_writes=None,
-    )
-    return True
-
-
-def _interrupted(message: str) -> ThreadOutcome:
-    error = orjson.dumps({"error": "UserInterrupt", "message": message})
-    return ThreadOutcome(rest_status=ThreadStatus.INTERRUPTED, values=None, error=error)
-
-
-def _put_right(tx: Tx, run_id: str, max_attempts: int) -> RunStatus:
-    run = runs.get_run(tx.connection, run_id)
-    assert run is not None, run_id
-    deaths = _times_put_right(tx, run_id) + 1
+def _put_right(tx: Tx, run: RunRecord, max_attempts: int) -> RunStatus:
+    deaths = _times_put_right(tx, run.run_id) + 1
     if deaths < max_attempts:
         actor = "the server stopped while it was running"
         return runs.move(tx, run, RunStatus.PENDING, cause=Cause.RECOVERY, actor=actor).status

@@ -364,10 +364,28 @@ _KEPT_STREAMS: Final = (
     """,
 )
 
+_STOPS: Final = (
+    "ALTER TABLE runs ADD COLUMN stop BLOB",
+    # So far the strategies of newer runs told which running ones were being displaced.
+    """
+    UPDATE runs SET stop = (
+        SELECT CAST(json_object(
+            'kind', newer.multitask_strategy, 'cause', 'displaced', 'actor', newer.run_id,
+            'message', 'superseded by run ' || newer.run_id
+                || ' (multitask_strategy=' || newer.multitask_strategy || ')'
+        ) AS BLOB)
+        FROM runs AS newer WHERE newer.thread_id = runs.thread_id AND newer.seq > runs.seq
+            AND newer.multitask_strategy IN ('interrupt', 'rollback')
+        ORDER BY newer.multitask_strategy = 'rollback' DESC, newer.seq LIMIT 1
+    ) WHERE status = 'running'
+    """,
+)
+
 MIGRATIONS: Final[Sequence[Migration]] = (
     Migration("records, checkpoints, store", (*_RECORDS, *_CHECKPOINTS, *_DELETES, *_STORE)),
     Migration("time to live and search of threads", (*_THREAD_TTL, *_THREAD_SEARCH)),
     Migration("search of assistants", _ASSISTANT_SEARCH),
     Migration("crons and webhooks", (*_CRONS, *_WEBHOOKS)),
     Migration("streams of stateless runs that have ended", _KEPT_STREAMS),
+    Migration("stops of running runs", _STOPS),
 )

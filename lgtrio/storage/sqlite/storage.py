@@ -48,6 +48,7 @@ from lgtrio.storage.interface import (
     RunOrder,
     RunRecord,
     SettleWrites,
+    Stop,
     StoredTtl,
     ThreadFilter,
     ThreadOrder,
@@ -68,6 +69,7 @@ from lgtrio.storage.sqlite import (
     lane,
     recovery,
     runs,
+    stops,
     thread_search,
     thread_states,
     thread_ttl,
@@ -76,7 +78,7 @@ from lgtrio.storage.sqlite import (
 )
 from lgtrio.storage.sqlite.changes import Changes
 from lgtrio.storage.sqlite.connections import MEMORY, Synchronous
-from lgtrio.storage.sqlite.engine import Engine
+from lgtrio.storage.sqlite.engine import Engine, Operation
 from lgtrio.storage.sqlite.faults import Faults
 from lgtrio.storage.sqlite.frames import (
     append_frames,
@@ -356,6 +358,11 @@ class SqliteStorage:
             last_writes=last_writes,
         )
 
+    async def stop_runs(self, run_ids: Sequence[str], stop: Stop) -> None:
+        # In no hurry: nearly always the end of the run is about to be stored, and takes it along.
+        operation = self._operation(stops.stop_runs, run_ids, stop)
+        await self.engine.write(operation, name="stop_runs", hurry=False)
+
     async def requeue_run(
         self, run_id: str, *, cause: Cause, actor: str | None = None, asked: float | None = None
     ) -> bool:
@@ -494,6 +501,11 @@ class SqliteStorage:
     async def _write(
         self, body: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
+        return await self.engine.write(self._operation(body, *args, **kwargs), name=body.__name__)
+
+    def _operation(
+        self, body: Callable[Concatenate[Tx, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> Operation[T]:
         at, monotonic = self._now(), self._monotonic()
 
         def operation(connection: sqlite3.Connection) -> T:
@@ -507,7 +519,7 @@ class SqliteStorage:
             )
             return body(tx, *args, **kwargs)
 
-        return await self.engine.write(operation, name=body.__name__)
+        return operation
 
     async def _read(
         self,
