@@ -154,7 +154,7 @@ class Execution:
                 except LastWritesFailed as lost:
                     log.exception("a run's last writes failed", run_id=run.run_id)
                     handle.outcome = await _outcome_without(lost, handle)
-                    conclusion, last = _end_of(handle)
+                    conclusion, last = _end_of(handle, last)
                     continue
                 except StorageError:
                     log.exception("the end of a run could not be stored", run_id=run.run_id)
@@ -234,11 +234,16 @@ async def _outcome_without(lost: LastWritesFailed, handle: RunHandle) -> GraphOu
         return GraphOutcome(GraphEnd.FAILED, values=None, error=error)
 
 
-def _end_of(handle: RunHandle) -> tuple[Conclusion, Frame | None]:
-    """How the run ends, and the last frame of its stream if it ends with an error."""
+def _end_of(handle: RunHandle, last: Frame | None = None) -> tuple[Conclusion, Frame | None]:
+    """How the run ends, and the last frame of its stream if it ends with an error.
+
+    Args:
+        last: what was to be that frame when the end was tried to be stored before. It may be in
+            the log, and is not followed by another.
+    """
     conclusion = _conclude(handle)
-    if conclusion.error is None:
-        return conclusion, None
+    if conclusion.error is None or last is not None:
+        return conclusion, last
     error = Part("error", "error", error_json(conclusion.error))
     return conclusion, handle.stream.number(error)
 

@@ -33,6 +33,7 @@ from lgtrio.runs.executor import (
     RunSink,
 )
 from lgtrio.runs.frames import Selection
+from lgtrio.runs.handles import RunHandle
 from lgtrio.runs.streams import StreamCut
 from lgtrio.storage.interface import Cause, RunRecord, Storage
 from lgtrio.storage.sqlite import open_sqlite
@@ -140,6 +141,34 @@ async def test_a_run_whose_last_write_fails_ends_with_an_error(
         thread = await storage.get_thread(T)
         assert thread is not None
         assert thread.values == (b'{"kept":1}' if readable else None)
+
+
+async def test_an_error_that_is_in_the_log_already_is_not_followed_by_another(
+    storage: Storage,
+) -> None:
+    """A run that our own failure has ended, and whose last writes fail as well."""
+
+    def lost(_connection: Any, **_: bool) -> None:
+        raise LastWritesFailed from StorageError("broken")
+
+    class FailingExecutor(ScriptedExecutor):
+        async def execute(self, _run: RunRecord, sink: RunSink) -> GraphOutcome:
+            assert isinstance(sink, RunHandle)
+            sink.fail(ErrorInfo("StorageError", "the first"))
+            last = LastWrites(lost, lambda: GraphOutcome(GraphEnd.FAILED, b'{"kept":1}'))
+            outcome = GraphOutcome(GraphEnd.FINISHED, b'{"lost":1}', last_writes=last)
+            sink.ended(outcome)
+            return outcome
+
+    async with bench(storage, executor=FailingExecutor()) as b:
+        run = await b.submit(new_run(T, resumable=True))
+        await b.supervisor.following.join(run)
+        frames = await storage.read_frames(run.run_id, after=0)
+        assert [frame.event for frame in frames] == ["metadata", "error"]
+        assert b"the first" in frames[-1].data
+        thread = await storage.get_thread(T)
+        assert thread is not None
+        assert thread.values == b'{"kept":1}'
 
 
 async def test_a_temporary_run_takes_its_thread_along(autojump_clock: MockClock, b: Bench) -> None:
