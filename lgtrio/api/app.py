@@ -6,16 +6,13 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, Final
 
-from quart import Quart
-from quart.sessions import NullSession, SessionInterface
 from quart.wrappers import Request, Response
-from quart.wrappers.base import BaseRequestWebsocket
-from quart_trio import QuartTrio
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from lgtrio.api.asking import request_id
 from lgtrio.api.connections import Exchange, WholeRequest
 from lgtrio.api.cors import register_cors
+from lgtrio.api.dispatch import DirectQuart
 from lgtrio.api.errors import register_errors
 from lgtrio.api.metrics import Metrics, RequestCounts
 from lgtrio.api.openapi import OpenapiRoutes
@@ -28,19 +25,9 @@ MAX_BODY: Final = 256 * 1024 * 1024
 """Bytes of a request's body; beyond it 413. Bodies are held in memory."""
 
 
-class NoSessions(SessionInterface):
-    """Nobody has a session here, and nobody looks for one."""
-
-    _none: Final = NullSession()
-
-    async def open_session(self, app: Quart, request: BaseRequestWebsocket) -> NullSession:  # noqa: ARG002
-        return self._none
-
-
-class App(QuartTrio):
+class App(DirectQuart):
     asgi_http_class = Exchange
     request_class = WholeRequest
-    session_interface = NoSessions()  # type: ignore[assignment]  # any interface will do
     requests: RequestCounts
 
     async def handle_request(self, request: Request) -> Response | WerkzeugResponse:

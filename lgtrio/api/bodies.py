@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -11,7 +12,7 @@ from attrs import define, field
 from quart.wrappers.response import ResponseBody
 
 from lgtrio.runs.handles import RunHandle
-from lgtrio.runs.streams import Subscription
+from lgtrio.runs.streams import StreamCut, Subscription
 from lgtrio.runs.supervisor import Supervisor
 from lgtrio.storage.interface import RunRecord
 
@@ -19,6 +20,8 @@ HEARTBEAT: Final = b": heartbeat\r\n"
 """A comment with no blank line after it: old clients make a phantom event of one."""
 FILLER: Final = b"\n"
 """White space before a JSON text, which every JSON parser skips."""
+_HEAD_PATIENCE: Final = 0.05
+"""Seconds that an answer's head waits for a body that may be short."""
 
 
 class Source(Protocol):
@@ -28,6 +31,8 @@ class Source(Protocol):
     """What a client is sent while there is nothing to say."""
     exhausted: bool
     """It is known that no chunk follows."""
+    whole: bool
+    """Its first chunk is all of it."""
 
     async def next_chunk(self) -> bytes | None:
         """The next bytes for the client; None at the end.
@@ -48,6 +53,7 @@ class StreamSource:
     subscription: Subscription
     sign: bytes = HEARTBEAT
     exhausted: bool = False
+    whole: bool = False
 
     async def next_chunk(self) -> bytes | None:
         try:
@@ -68,6 +74,7 @@ class ResultSource:
     handle: RunHandle | None
     sign: bytes = FILLER
     exhausted: bool = False
+    whole: bool = True
 
     async def next_chunk(self) -> bytes | None:
         if self.exhausted:
@@ -96,6 +103,16 @@ class RunBody(ResponseBody):
     finished: bool = field(default=False, init=False)
     """There is nothing left to send."""
     _next_sign: float = field(default=0.0, init=False)
+
+    async def soon(self) -> bytes | None:
+        """All of it, if that is there in a moment: it leaves in one piece with its head then,
+        which saves a short run a tenth of its way. None: send it as it comes."""
+        if self.source.whole:
+            with trio.move_on_after(_HEAD_PATIENCE), suppress(StreamCut):
+                chunk = await self.source.next_chunk()
+                self.finished = chunk is not None
+                return chunk
+        return None
 
     async def __aenter__(self) -> Self:
         self._next_sign = trio.current_time() + self.period

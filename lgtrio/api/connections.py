@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property, partial
+from math import inf
 from typing import Any, Final, cast
 
 import trio
@@ -99,9 +100,20 @@ class Exchange(TrioASGIHTTPConnection):
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         request = self._create_request_from_scope(send)
-        with trio.CancelScope() as scope:
-            cast("dict[str, Any]", self.scope["extensions"])[ON_DISCONNECT](scope.cancel)
-            if await _read_body(request, receive):
+        on_disconnect = cast("dict[str, Any]", self.scope["extensions"])[ON_DISCONNECT]
+        # One scope for both: the time that the body may take, and the client that goes away.
+        with trio.CancelScope(deadline=trio.current_time() + (request.body_timeout or 0)) as scope:
+            on_disconnect(scope.cancel)
+            if not await _read_body(request, receive):
+                return
+            if not scope.cancel_called:
+                scope.deadline = inf
+                await self._answer(request, send)
+                return
+        if scope.deadline < inf:
+            cast("WholeBody", request.body).too_slow()
+            with trio.CancelScope() as scope:
+                on_disconnect(scope.cancel)  # at once, if that was what ended the reading
                 await self._answer(request, send)
 
     async def _answer(self, request: Request, send: ASGISendCallable) -> None:
@@ -127,6 +139,12 @@ class Exchange(TrioASGIHTTPConnection):
         extensions = cast("dict[str, Any]", self.scope["extensions"])
         write = extensions.get(WRITE_CHUNK) or partial(_write_chunk, send)
         try:
+            whole = await body.soon()
+            if whole is not None:
+                response.content_length = len(whole)
+                await send(_head(response))
+                await send(_body(whole, more=False))
+                return
             await send(_head(response))
             await send(_MORE)  # the head leaves before the first chunk is there
             async with body:
@@ -146,16 +164,13 @@ class Exchange(TrioASGIHTTPConnection):
 async def _read_body(request: Request, receive: ASGIReceiveCallable) -> bool:
     """Read the request's body, as far as it is wanted; False if the client went away."""
     body = cast("WholeBody", request.body)
-    with trio.move_on_after(request.body_timeout or 0) as patience:
-        more = True
-        while more and not body.refused:
-            message = await receive()
-            if message["type"] != "http.request":
-                return False
-            body.append(message.get("body", b""))
-            more = message.get("more_body", False)
-    if patience.cancelled_caught:
-        body.too_slow()
+    more = True
+    while more and not body.refused:
+        message = await receive()
+        if message["type"] != "http.request":
+            return False
+        body.append(message.get("body", b""))
+        more = message.get("more_body", False)
     return True
 
 

@@ -72,6 +72,7 @@ class TraceSource:
     """The last line is where the trace was to end, and not what is newest."""
     sign: bytes = FILLER
     exhausted: bool = False
+    whole: bool = False
     _text: TraceText = field(factory=TraceText, init=False)
     _last: JournalLine | None = field(default=None, init=False)
     _ended: bool = field(default=False, init=False)
@@ -106,6 +107,7 @@ class JournalSource:
     reader: JournalReader
     sign: bytes = HEARTBEAT
     exhausted: bool = False
+    whole: bool = False
 
     async def next_chunk(self) -> bytes | None:
         lines = await self.reader.receive()

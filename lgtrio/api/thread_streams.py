@@ -23,6 +23,7 @@ class ThreadSource:
     follower: ThreadFollower
     sign: bytes = HEARTBEAT
     exhausted: bool = False
+    whole: bool = False
 
     async def next_chunk(self) -> bytes | None:
         try:

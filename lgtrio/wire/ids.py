@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 from uuid import UUID, uuid5
 
@@ -26,6 +27,7 @@ def random_id() -> str:
     return str(uuid4())
 
 
+@lru_cache
 def default_assistant_id(graph_id: str) -> str:
     """Id of the assistant that every graph gets at start."""
     return str(uuid5(_GRAPH_NAMESPACE, graph_id))

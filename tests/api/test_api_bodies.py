@@ -20,6 +20,7 @@ class TimedSource:
 
     at: Sequence[tuple[float, bytes | None]]
     sign: bytes = b"~"
+    whole: bool = False
     closed: int = 0
     _given: int = field(default=0, init=False)
 
@@ -91,3 +92,21 @@ def test_closing_before_the_end_is_a_disconnect(times: int) -> None:
     body.close()
     assert lost == ([] if times == 2 else [1])
     assert source.closed == 1
+
+
+@pytest.mark.parametrize(("at", "soon"), [(0.01, b"x"), (0.2, None)])
+async def test_a_head_waits_for_what_is_whole_but_not_for_long(
+    autojump_clock: MockClock, at: float, soon: bytes | None
+) -> None:
+    body = RunBody(TimedSource([(at, b"x"), (at, None)], whole=True), 5)
+    assert await body.soon() == soon
+    assert trio.current_time() <= 0.1
+    assert body.finished is (soon is not None)
+    if soon is None:
+        assert await sent(body) == [(at, b"x")], "nothing is lost by having waited"
+
+
+async def test_the_head_of_a_stream_does_not_wait(autojump_clock: MockClock) -> None:
+    body = RunBody(TimedSource([(0, b"x"), (0, None)]), 5)
+    assert await body.soon() is None
+    assert await sent(body) == [(0, b"x")]
