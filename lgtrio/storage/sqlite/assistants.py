@@ -30,6 +30,7 @@ def ensure_assistant(tx: Tx, new: AssistantRecord) -> None:
 
 
 def create_assistant(tx: Tx, new: AssistantRecord, *, exist_ok: bool) -> AssistantRecord:
+    tx.known_assistants.note()
     inserted = tx.execute(
         "INSERT INTO assistants (assistant_id, graph_id, version, name, description, config,"
         " context, metadata, created_at, updated_at)"
@@ -63,6 +64,7 @@ def get_assistant(connection: sqlite3.Connection, assistant_id: str) -> Assistan
 
 
 def update_assistant(tx: Tx, assistant_id: str, change: AssistantChange) -> AssistantRecord | None:
+    tx.known_assistants.note()
     old = get_assistant(tx.connection, assistant_id)
     if old is None:
         return None
@@ -90,6 +92,7 @@ def update_assistant(tx: Tx, assistant_id: str, change: AssistantChange) -> Assi
 def set_assistant_version(tx: Tx, assistant_id: str, version: int) -> AssistantRecord | None:
     if not 0 < version <= _LARGEST:
         return None
+    tx.known_assistants.note()
     changed = tx.execute(
         f"UPDATE assistants SET ({_VERSIONED}, updated_at) ="
         f" (SELECT {_VERSIONED}, ?3 FROM assistant_versions"
@@ -103,6 +106,7 @@ def set_assistant_version(tx: Tx, assistant_id: str, version: int) -> AssistantR
 
 def delete_assistant(tx: Tx, assistant_id: str) -> bool:
     """A trigger deletes its versions."""
+    tx.known_assistants.note()
     return tx.execute("DELETE FROM assistants WHERE assistant_id = ?", (assistant_id,)) > 0
 
 

@@ -87,6 +87,7 @@ from lgtrio.storage.sqlite.frames import (
     last_frame,
     read_frames,
 )
+from lgtrio.storage.sqlite.known_assistants import KnownAssistants
 from lgtrio.storage.sqlite.lock import DatabaseLock
 from lgtrio.storage.sqlite.migrations import migrate
 from lgtrio.storage.sqlite.transaction import Limits, Tx
@@ -137,11 +138,12 @@ async def open_sqlite(
     """
     lock = None if path == MEMORY else DatabaseLock.acquire(Path(path))
     try:
-        journaled, ended = Changes(), Changes()
+        journaled, ended, known = Changes(), Changes(), KnownAssistants()
 
         def committed() -> None:
             journaled.committed()
             ended.committed()
+            known.committed()
 
         engine = Engine(
             path,
@@ -154,7 +156,7 @@ async def open_sqlite(
             await migrate(engine)
             limits = Limits(max_frames_per_run, journal_lines, default_ttl)
             yield SqliteStorage(
-                engine, lock, limits, journaled, ended, now=now, monotonic=monotonic
+                engine, lock, limits, journaled, ended, known, now=now, monotonic=monotonic
             )
         finally:
             with trio.move_on_after(_CLOSE_SECONDS, shield=True) as closing:
@@ -183,6 +185,7 @@ class SqliteStorage:
     _limits: Limits
     _journal_changes: Changes
     _webhook_changes: Changes
+    _known_assistants: KnownAssistants
     _now: Callable[[], str] = field(kw_only=True, alias="now")
     _monotonic: Callable[[], float] = field(kw_only=True, alias="monotonic")
 
@@ -202,7 +205,13 @@ class SqliteStorage:
         return await self._write(assistants.create_assistant, new, exist_ok=exist_ok)
 
     async def get_assistant(self, assistant_id: str) -> AssistantRecord | None:
-        return await self._read(assistants.get_assistant, assistant_id)
+        known = self._known_assistants.since_change
+        if (found := known.get(assistant_id)) is not None:
+            return found
+        found = await self._read(assistants.get_assistant, assistant_id)
+        if found is not None:
+            self._known_assistants.remember(known, found)
+        return found
 
     async def update_assistant(
         self, assistant_id: str, change: AssistantChange
@@ -516,6 +525,7 @@ class SqliteStorage:
                 self._limits,
                 self._journal_changes,
                 self._webhook_changes,
+                self._known_assistants,
             )
             return body(tx, *args, **kwargs)
 

@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from lgtrio.storage.interface import ThreadTtl
 from lgtrio.storage.sqlite.changes import Changes
+from lgtrio.storage.sqlite.known_assistants import KnownAssistants
 
 Row = tuple[Any, ...]
 
@@ -37,6 +38,7 @@ class Tx:
     limits: Limits
     journal_changes: Changes
     webhook_changes: Changes = field(factory=Changes)
+    known_assistants: KnownAssistants = field(factory=KnownAssistants)
 
     def execute(self, sql: str, parameters: Row = ()) -> int:
         """Run one statement; how many rows it changed."""
