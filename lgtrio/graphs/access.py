@@ -19,7 +19,7 @@ from attrs import define, field
 from lgtrio.errors import Fenced
 from lgtrio.storage.interface import CheckpointRow, WriteRow
 from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter, Entry, Flight
-from lgtrio.storage.sqlite.engine import Operation
+from lgtrio.storage.sqlite.engine import Hurry, Operation
 
 T = TypeVar("T")
 
@@ -35,6 +35,8 @@ class DatabaseAccess:
     _writer: CheckpointWriter
     _run_id: str = ""
     """For the sentence of `Fenced`."""
+    _hurry: Hurry = Hurry.SOON
+    """Of rows that nobody waits for."""
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
     _flights: set[Flight] = field(factory=set, init=False)
     _closed: bool = field(default=False, init=False)
@@ -49,7 +51,8 @@ class DatabaseAccess:
     ) -> None:
         """Give rows to the database and go on; a failure is raised by the next call."""
         flight = self._begin()
-        self._writer.submit(checkpoints, writes, flight, partial(self._end, flight))
+        ended = partial(self._end, flight)
+        self._writer.submit(checkpoints, writes, flight, ended, self._hurry)
 
     def later(self, operation: Operation[None]) -> None:
         """Submit an operation and go on; a failure is raised by the next call."""
@@ -169,6 +172,11 @@ class DatabaseAccess:
         for entry in taken:
             self._end(entry.flight, None)
         return taken
+
+    def hurry_up(self) -> None:
+        """Have what is in flight begun before anything that is submitted from here on."""
+        if self._flights and self._hurry is Hurry.LATER:
+            self._writer.engine.hurry_up()
 
     @property
     def in_flight(self) -> int:

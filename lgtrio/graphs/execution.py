@@ -89,6 +89,7 @@ class Execution:
         self.persistence = self.database.for_run(
             self.run.run_id,
             self.kwargs.durability,
+            temporary=self.run.temporary,
             fresh=self._fresh_thread(),
         )
         self.tap = StreamTap(
@@ -260,6 +261,7 @@ class Execution:
         access = self.persistence.access
         # Of a thread that goes with its run nothing has to be stored, if it has not been yet.
         held = access.withdraw(self.run.thread_id) if self.run.temporary else ()
+        access.hurry_up()  # what is left there, of other threads, is stored before the end
         if not held and not access.in_flight and access.failure is None:
             return None
         return last_writes(access, held, partial(self.outcome_from_storage, GraphEnd.FAILED))

@@ -26,7 +26,7 @@ from lgtrio.graphs.loops import LoopSlot
 from lgtrio.graphs.store_batch import Batch
 from lgtrio.langgraph_store import ItemTtl
 from lgtrio.storage.interface import Namespace, StoreItem
-from lgtrio.storage.sqlite.engine import Engine
+from lgtrio.storage.sqlite.engine import Engine, Hurry
 from lgtrio.storage.sqlite.items import expire_items, refresh_items
 from lgtrio.wire.times import now_iso
 
@@ -119,7 +119,7 @@ class LanggraphItems:
         [result] = await self._results(batch)
         if batch.read:
             refresh = partial(refresh_items, items=batch.read, now=batch.now)
-            self.engine.submit(refresh, name="refresh_items", hurry=False)
+            self.engine.submit(refresh, name="refresh_items", hurry=Hurry.SOON)
         return result
 
     async def _results(self, batch: Batch) -> list[Result]:

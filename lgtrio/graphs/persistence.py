@@ -15,7 +15,7 @@ from lgtrio.graphs.saver import RunSaver
 from lgtrio.graphs.store import RunStore
 from lgtrio.langgraph_store import ItemTtl
 from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter
-from lgtrio.storage.sqlite.engine import Engine
+from lgtrio.storage.sqlite.engine import Engine, Hurry
 from lgtrio.wire.enums import Durability
 
 Graph = Pregel[Any, Any, Any, Any]
@@ -60,21 +60,27 @@ class GraphDatabase:
     ) -> GraphDatabase:
         return cls(CheckpointWriter(engine), item_index, item_ttl or ItemTtl())
 
-    def for_run(self, run_id: str, durability: Durability, *, fresh: str | None) -> Persistence:
+    def for_run(
+        self, run_id: str, durability: Durability, *, temporary: bool, fresh: str | None
+    ) -> Persistence:
         """
         Args:
+            temporary: its thread goes with it. Then its checkpoints are of use only to a server
+                that is killed before its end, and most such runs end before one is worth storing.
             fresh: the run's thread, if nothing is stored of it yet.
         """
-        return self._make(run_id, durability, fresh=fresh)
+        return self._make(
+            run_id, durability, fresh=fresh, hurry=Hurry.LATER if temporary else Hurry.SOON
+        )
 
     def for_state(self) -> Persistence:
         """For operations that belong to no run; each of their writes is durable on return."""
-        return self._make(None, Durability.SYNC, fresh=None)
+        return self._make(None, Durability.SYNC, fresh=None, hurry=Hurry.SOON)
 
     def _make(
-        self, run_id: str | None, durability: Durability, *, fresh: str | None
+        self, run_id: str | None, durability: Durability, *, fresh: str | None, hurry: Hurry
     ) -> Persistence:
-        access = DatabaseAccess(self.writer, run_id or "")
+        access = DatabaseAccess(self.writer, run_id or "", hurry)
         saver = RunSaver(access, run_id=run_id, durability=durability, fresh=fresh)
         ttl = TTLConfig(
             default_ttl=self.item_ttl.default_minutes,

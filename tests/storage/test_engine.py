@@ -16,7 +16,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from lgtrio.errors import StorageError, StorageUnavailable
 from lgtrio.storage.sqlite.connections import IDLE_READERS
-from lgtrio.storage.sqlite.engine import Engine
+from lgtrio.storage.sqlite.engine import Engine, Hurry
 
 Connection = sqlite3.Connection
 
@@ -319,7 +319,7 @@ def patient(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> Engine:
 def test_what_is_in_no_hurry_is_committed_with_what_is(patient: Engine, points: list[str]) -> None:
     points.clear()
     for number in (1, 2, 3):
-        patient.submit(put(number), name="patient", hurry=False)
+        patient.submit(put(number), name="patient", hurry=Hurry.SOON)
     assert patient.read(numbers) == [0]
     patient.write_sync(put(4), name="hurried")
     assert patient.read(numbers) == [0, 1, 2, 3, 4]
@@ -328,7 +328,7 @@ def test_what_is_in_no_hurry_is_committed_with_what_is(patient: Engine, points: 
 
 def test_somebody_who_begins_to_wait_hurries_the_writer_up(patient: Engine) -> None:
     committed = threading.Event()
-    patient.submit(put(1), done=lambda _: committed.set(), hurry=False)
+    patient.submit(put(1), done=lambda _: committed.set(), hurry=Hurry.SOON)
     assert not committed.is_set()
     patient.hurry_up()
     assert committed.wait(SECONDS)
@@ -342,17 +342,44 @@ def test_what_nobody_waits_for_is_committed_all_the_same(
         monkeypatch.setattr("lgtrio.storage.sqlite.engine.ATTENTIVE", 0.0)
         engine.write_sync(put(0))
     committed = threading.Event()
-    engine.submit(put(1), done=lambda _: committed.set(), hurry=False)
+    engine.submit(put(1), done=lambda _: committed.set(), hurry=Hurry.SOON)
+    assert committed.wait(SECONDS)
+
+
+def test_what_is_for_later_keeps_nobody_waiting_and_is_not_taken_along(
+    monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    monkeypatch.setattr("lgtrio.storage.sqlite.engine.LEISURE", 3600.0)
+    committed = threading.Event()
+    engine.submit(put(1), done=lambda _: committed.set(), hurry=Hurry.LATER)
+    engine.write_sync(put(2))
+    engine.write_sync(put(3))
+    assert engine.read(numbers) == [2, 3]
+    assert engine.queued == 1
+    engine.hurry_up()
+    assert committed.wait(SECONDS)
+    assert engine.read(numbers) == [2, 3, 1]
+
+
+@pytest.mark.parametrize("asleep", [False, True])
+def test_later_comes(monkeypatch: pytest.MonkeyPatch, engine: Engine, asleep: bool) -> None:
+    monkeypatch.setattr("lgtrio.storage.sqlite.engine.LEISURE", 0.01)
+    if asleep:
+        monkeypatch.setattr("lgtrio.storage.sqlite.engine.ATTENTIVE", 0.0)
+        engine.write_sync(put(0))
+    committed = threading.Event()
+    engine.submit(put(1), done=lambda _: committed.set(), hurry=Hurry.LATER)
     assert committed.wait(SECONDS)
 
 
 # -- closing -------------------------------------------------------------------------------
 
 
-def test_close_writes_what_was_submitted_before(engine: Engine, path: str) -> None:
+@pytest.mark.parametrize("hurry", Hurry)
+def test_close_writes_what_was_submitted_before(engine: Engine, path: str, hurry: Hurry) -> None:
     with held_writer(engine) as let_go:
         for value in range(100):
-            engine.submit(put(value))
+            engine.submit(put(value), hurry=hurry)
         closer = threading.Thread(target=engine.close)
         closer.start()
         let_go.set()

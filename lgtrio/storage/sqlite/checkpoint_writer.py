@@ -19,7 +19,7 @@ from lgtrio.errors import StorageError
 from lgtrio.storage.interface import CheckpointRow, WriteRow
 from lgtrio.storage.sqlite.checkpoint_rows import put_checkpoints, put_writes
 from lgtrio.storage.sqlite.connections import translate
-from lgtrio.storage.sqlite.engine import Engine
+from lgtrio.storage.sqlite.engine import Engine, Hurry
 
 Stored = Callable[[Exception | None], None]
 """Called once: with None when the rows are durable, else with what went wrong. On the writer's
@@ -72,8 +72,8 @@ class CheckpointWriter:
 
     engine: Engine
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
-    _waiting: list[Entry] | None = field(default=None, init=False)
-    """What the operation will store that is queued and not begun; None if there is none."""
+    _waiting: dict[Hurry, list[Entry]] = field(factory=dict, init=False)
+    """What the operations will store that are queued and not begun, by their hurry."""
 
     def submit(
         self,
@@ -81,6 +81,7 @@ class CheckpointWriter:
         writes: Sequence[WriteRow],
         flight: Flight,
         stored: Stored,
+        hurry: Hurry = Hurry.SOON,
     ) -> None:
         """Queue rows in the order of the calls; never waits for the database.
 
@@ -91,11 +92,11 @@ class CheckpointWriter:
         """
         entry = Entry(checkpoints, writes, flight, stored)
         with self._lock:
-            if self._waiting is not None:
-                self._waiting.append(entry)
+            if (waiting := self._waiting.get(hurry)) is not None:
+                waiting.append(entry)
                 return
-            entries = self._waiting = [entry]
-        self._queue(entries)
+            entries = self._waiting[hurry] = [entry]
+        self._queue(entries, hurry)
 
     def withdraw(self, flights: Collection[Flight], thread_id: str) -> Sequence[Entry]:
         """Take back what has not been begun, to store it otherwise or not at all; nobody is told.
@@ -105,37 +106,36 @@ class CheckpointWriter:
             thread_id: of those, the ones of this thread. A graph may keep states of other threads
                 too, which outlive it.
         """
+        taken: list[Entry] = []
         with self._lock:
-            if self._waiting is None:
-                return []
-            taken: list[Entry] = []
-            left: list[Entry] = []
-            for entry in self._waiting:
-                ours = entry.flight in flights and entry.is_of(thread_id)
-                (taken if ours else left).append(entry)
-            self._waiting[:] = left
-            return taken
+            for waiting in self._waiting.values():
+                left: list[Entry] = []
+                for entry in waiting:
+                    ours = entry.flight in flights and entry.is_of(thread_id)
+                    (taken if ours else left).append(entry)
+                waiting[:] = left
+        return taken
 
-    def _queue(self, entries: list[Entry]) -> None:
+    def _queue(self, entries: list[Entry], hurry: Hurry) -> None:
         def put_checkpoint_rows(connection: sqlite3.Connection) -> None:
-            self._no_more_into(entries)
+            self._no_more_into(entries, hurry)
             _put(connection, entries)
 
         def done(result: outcome.Outcome[None]) -> None:
-            self._no_more_into(entries)
+            self._no_more_into(entries, hurry)
             failed = result.error if isinstance(result, outcome.Error) else None
             for entry in entries:
                 entry.stored(entry.flight.error or _as_exception(failed))
 
         try:
-            self.engine.submit(put_checkpoint_rows, done=done, hurry=False)
+            self.engine.submit(put_checkpoint_rows, done=done, hurry=hurry)
         except StorageError as error:  # the engine is closed
             done(outcome.Error(error))
 
-    def _no_more_into(self, entries: list[Entry]) -> None:
+    def _no_more_into(self, entries: list[Entry], hurry: Hurry) -> None:
         with self._lock:
-            if self._waiting is entries:
-                self._waiting = None
+            if self._waiting.get(hurry) is entries:
+                del self._waiting[hurry]
 
 
 def _put(connection: sqlite3.Connection, entries: Sequence[Entry]) -> None:

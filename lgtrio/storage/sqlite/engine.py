@@ -6,16 +6,18 @@ crowd, five hundred share it. An operation that raises fails alone, whoever shar
 Readers have connections of their own and never wait for the writer (WAL).
 
 Waking a thread costs about as much as a small commit. So writes that nobody waits for yet
-(`hurry=False`) do not wake the writer: it takes them along with the next batch, or after
-`PATIENCE` at the latest.
+(`Hurry.SOON`) do not wake the writer: it takes them along with the next batch, or after
+`PATIENCE` at the latest. What will probably be taken back (`Hurry.LATER`) is not even taken along.
 """
 
 from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from enum import Enum
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
 
@@ -44,11 +46,23 @@ Done = Callable[["outcome.Outcome[T]"], None]
 MAX_BATCH: Final = 500
 """Operations a transaction. More would not save time any more, and the first one waits for all."""
 PATIENCE: Final = 0.004
-"""Seconds an operation that is in no hurry waits for others to share its transaction."""
+"""Seconds an operation waits that is to be stored soon, for others to share its transaction."""
+LEISURE: Final = 0.2
+"""Seconds an operation waits that is to be stored later."""
 ATTENTIVE: Final = 0.1
 """Seconds without work after which the writer stops looking by itself and has to be woken."""
 MAX_SCANS: Final = 2
 """Worker threads that may scan at once; they compete with everything else for the interpreter."""
+
+
+class Hurry(Enum):
+    """When the writer begins with an operation, unless somebody calls `hurry_up` before."""
+
+    NOW = "now"
+    SOON = "soon"
+    """With the next batch, or after `PATIENCE`."""
+    LATER = "later"
+    """After `LEISURE`; those submitted afterwards are not kept waiting by it."""
 
 
 @define(eq=False)
@@ -88,6 +102,8 @@ class Engine:
     _readers: Readers = field(init=False)
     _jobs: deque[Job] = field(factory=deque, init=False)
     """Unbounded: each job has a caller who waits for it or a saver that counts it."""
+    _later: deque[tuple[float, Job]] = field(factory=deque, init=False)
+    """Jobs, and when (`time.monotonic`) they join the others; changed inside the gate."""
     _wake: SimpleQueue[bool] = field(factory=SimpleQueue, init=False)
     """Wakes the writer. True: to begin with the jobs; False: to look at them by itself again."""
     _asleep: bool = field(default=False, init=False)
@@ -115,7 +131,7 @@ class Engine:
     @property
     def queued(self) -> int:
         """Operations that wait for the writer."""
-        return len(self._jobs)
+        return len(self._jobs) + len(self._later)
 
     # -- writing -------------------------------------------------------------------------
 
@@ -125,11 +141,11 @@ class Engine:
         *,
         done: Done[T] | None = None,
         name: str = "",
-        hurry: bool = True,
+        hurry: Hurry = Hurry.NOW,
     ) -> None:
         """Queue an operation; never waits for the database (inline: runs it at once).
 
-        Operations run in the order of their submission.
+        Operations that are equally in a hurry run in the order of their submission.
 
         Args:
             done: called with the outcome once it is durable or has failed, on the writer's
@@ -138,8 +154,6 @@ class Engine:
                 flag and `loop.call_soon_threadsafe(drain)`; so a batch costs few wake-ups.
                 Without `done` a failure is logged.
             name: names the fault points `before-op:<name>` and `after-op:<name>`.
-            hurry: False where nobody waits for it: it is committed within `PATIENCE`, with the
-                next operation that is in a hurry, or at `hurry_up`.
 
         Raises:
             StorageUnavailable: the engine is closed; the operation will not run.
@@ -151,16 +165,30 @@ class Engine:
             if self.inline:
                 self._commit([job])
                 return
-            self._jobs.append(job)
+            if hurry is Hurry.LATER:
+                self._later.append((time.monotonic() + LEISURE, job))
+            else:
+                self._jobs.append(job)
             # A writer that is asleep is told of the first one, to begin counting its patience.
-            if hurry or self._asleep:
+            if hurry is Hurry.NOW or self._asleep:
                 self._asleep = False
-                self._wake.put(hurry)
+                self._wake.put(hurry is Hurry.NOW)
 
     def hurry_up(self) -> None:
         """Begin with what was submitted without hurry: somebody waits for it now."""
-        if self._jobs:
-            self._wake.put(True)
+        with self._gate:
+            self._take_later(until=None)
+            if self._jobs:
+                self._wake.put(True)
+
+    def _take_later(self, *, until: float | None) -> None:
+        """Let those that were to be stored later join the others, inside the gate.
+
+        Args:
+            until: only those whose time has come by then; None for all.
+        """
+        while self._later and (until is None or self._later[0][0] <= until):
+            self._jobs.append(self._later.popleft()[1])
 
     def write_sync(self, operation: Operation[T], *, name: str = "") -> T:
         """Run an operation and block this thread until it is committed; see `submit`."""
@@ -286,12 +314,15 @@ class Engine:
             except Empty:  # patience is over
                 hurry = True
                 quiet += PATIENCE
+            if self._later:
+                with self._gate:
+                    self._take_later(until=None if self._closed else time.monotonic())
             if hurry and self._jobs:
                 return [self._jobs.popleft() for _ in range(min(len(self._jobs), self.max_batch))]
             with self._gate:
-                if self._closed and not self._jobs:
+                if self._closed and not self.queued:
                     return []
-                self._asleep = quiet >= ATTENTIVE and not self._jobs
+                self._asleep = quiet >= ATTENTIVE and not self.queued
 
     def _commit(self, batch: Sequence[Job]) -> None:
         """Run the jobs in one transaction and report to each."""
