@@ -220,8 +220,11 @@ class Execution:
             await self._come_to_rest()
             outcome = await self._outcome()
         except BaseException as error:  # noqa: ASYNC103 - an end is reported in any case
-            log.exception("the end of a run could not be read", run_id=self.run.run_id)
-            outcome = GraphOutcome(GraphEnd.FAILED, None, error=error_info(error))
+            # What no channel takes fails a run, and in the same way everybody who reads its state.
+            as_the_run = type(error) is type(self._error)
+            tell = log.warning if as_the_run else log.error
+            tell("the end of a run could not be read", run_id=self.run.run_id, exc_info=error)
+            outcome = GraphOutcome(GraphEnd.FAILED, None, error=error_info(self._error or error))
         if self._error is not None:
             log.warning("a run failed", run_id=self.run.run_id, exc_info=self._error)
         self.report(outcome)

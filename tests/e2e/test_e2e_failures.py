@@ -79,6 +79,16 @@ def test_finished_steps_stay_and_a_retry_goes_on_from_them(sdk: Any) -> None:
     assert again["__error__"]["error"] == "ValueError"
 
 
+@pytest.mark.parametrize("given", [{"input": {"log": {}}}, {"command": {"update": {"log": {}}}}])
+def test_what_no_channel_takes_is_no_mistake_of_the_server(sdk: Any, given: Any) -> None:
+    """Its own log tells of it as of any run that fails: the fixture looks for more."""
+    thread_id = sdk.threads.create()["thread_id"]
+    sdk.runs.wait(thread_id, "echo", input={"foo": "1"})
+    result = sdk.runs.wait(thread_id, "echo", **given, raise_error=False)
+    assert result["__error__"]["error"] == "TypeError"
+    assert sdk.threads.get(thread_id)["status"] == "error"
+
+
 def test_success_clears_the_threads_error(sdk: Any) -> None:
     thread_id = sdk.threads.create()["thread_id"]
     sdk.runs.wait(thread_id, "fails", input={"kind": "value"}, raise_error=False)
