@@ -206,11 +206,10 @@ class Engine:
         committed.acquire()
         return results[0].unwrap()
 
-    async def write(self, operation: Operation[T], *, name: str = "", hurry: bool = True) -> T:
+    async def write(
+        self, operation: Operation[T], *, name: str = "", hurry: Hurry = Hurry.NOW
+    ) -> T:
         """Run an operation and wait until it is committed; see `submit`.
-
-        Args:
-            hurry: False for one that may well wait for another that is about to come.
 
         Cancellation: before the call nothing is submitted. Once submitted the operation runs
         and stays, also when this await is cancelled: only its result is lost.

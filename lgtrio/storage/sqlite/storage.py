@@ -78,7 +78,7 @@ from lgtrio.storage.sqlite import (
 )
 from lgtrio.storage.sqlite.changes import Changes
 from lgtrio.storage.sqlite.connections import MEMORY, Synchronous
-from lgtrio.storage.sqlite.engine import Engine, Operation
+from lgtrio.storage.sqlite.engine import Engine, Hurry, Operation
 from lgtrio.storage.sqlite.faults import Faults
 from lgtrio.storage.sqlite.frames import (
     append_frames,
@@ -370,7 +370,7 @@ class SqliteStorage:
     async def stop_runs(self, run_ids: Sequence[str], stop: Stop) -> None:
         # In no hurry: nearly always the end of the run is about to be stored, and takes it along.
         operation = self._operation(stops.stop_runs, run_ids, stop)
-        await self.engine.write(operation, name="stop_runs", hurry=False)
+        await self.engine.write(operation, name="stop_runs", hurry=Hurry.SOON)
 
     async def requeue_run(
         self, run_id: str, *, cause: Cause, actor: str | None = None, asked: float | None = None
