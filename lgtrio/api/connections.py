@@ -91,7 +91,9 @@ class WholeRequest(TrioRequest):
 class Exchange(TrioASGIHTTPConnection):
     """What this changes in its base:
 
-    - one task, not three: the body is read first, and a client that goes away cancels a scope;
+    - one task, not three: the body is read first;
+    - a client that goes away cancels what follows a run, and nothing else: a request that has come
+      in whole is done and answered, for scripts that close their sending side behind it;
     - an answer that is there as a whole leaves as a whole;
     - a response may take as long as it likes (the base cuts at 60 s without a word);
     - a `RunBody` is closed whatever happens, also if the client is gone before its first byte;
@@ -100,27 +102,25 @@ class Exchange(TrioASGIHTTPConnection):
 
     async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         request = self._create_request_from_scope(send)
-        on_disconnect = cast("dict[str, Any]", self.scope["extensions"])[ON_DISCONNECT]
         # One scope for both: the time that the body may take, and the client that goes away.
         with trio.CancelScope(deadline=trio.current_time() + (request.body_timeout or 0)) as scope:
-            on_disconnect(scope.cancel)
             if not await _read_body(request, receive):
                 return
-            if not scope.cancel_called:
-                scope.deadline = inf
-                await self._answer(request, send)
-                return
+            scope.deadline = inf
+            await self._answer(request, send, scope)
         if scope.deadline < inf:
             cast("WholeBody", request.body).too_slow()
             with trio.CancelScope() as scope:
-                on_disconnect(scope.cancel)  # at once, if that was what ended the reading
-                await self._answer(request, send)
+                await self._answer(request, send, scope)
 
-    async def _answer(self, request: Request, send: ASGISendCallable) -> None:
+    async def _answer(
+        self, request: Request, send: ASGISendCallable, scope: trio.CancelScope
+    ) -> None:
+        """`scope` is around this; it is cancelled when nobody follows a run any more."""
         response = await self.app.handle_request(request)
         body = response.response if isinstance(response, Response) else None
         if isinstance(body, RunBody):
-            await self._send_run(request, cast("Response", response), body, send)
+            await self._send_run(request, cast("Response", response), body, send, scope)
         elif isinstance(body, DataBody):
             await send(_head(cast("Response", response)))
             data = body.data[body.begin : body.end]
@@ -129,7 +129,12 @@ class Exchange(TrioASGIHTTPConnection):
             await self._send_response(send, response)
 
     async def _send_run(
-        self, request: Request, response: Response, body: RunBody, send: ASGISendCallable
+        self,
+        request: Request,
+        response: Response,
+        body: RunBody,
+        send: ASGISendCallable,
+        scope: trio.CancelScope,
     ) -> None:
         if request.method == "HEAD":
             body.source.close()
@@ -138,6 +143,7 @@ class Exchange(TrioASGIHTTPConnection):
             return
         extensions = cast("dict[str, Any]", self.scope["extensions"])
         write = extensions.get(WRITE_CHUNK) or partial(_write_chunk, send)
+        extensions[ON_DISCONNECT](scope.cancel)  # at once, if the client has gone already
         try:
             whole = await body.soon()
             if whole is not None:

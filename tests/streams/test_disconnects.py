@@ -95,6 +95,25 @@ def test_a_short_answer_reaches_who_closes_its_sending_side_at_once(server: Serv
         assert read_to_end(sock).endswith(b'{"ok":true,"services":{}}')
 
 
+def test_a_request_that_came_in_whole_is_done_whoever_leaves_behind_it(
+    server: Server, thread_id: str
+) -> None:
+    """The end of what is sent comes with the request's last byte, before anybody reads it."""
+    path = f"/threads/{thread_id}/runs"
+    body = {"assistant_id": "steps", "input": {"seconds": 0}}
+    for _ in range(10):
+        for route in ("/threads", path):
+            with connected(server.port) as sock:
+                sock.sendall(request(route, body if route == path else {}))
+                sock.shutdown(socket.SHUT_WR)
+                assert read_to_end(sock).startswith(b"HTTP/1.1 200 ")
+        for route in (path, f"{path}/stream", f"{path}/wait"):
+            with connected(server.port) as sock:
+                sock.sendall(request(route, body))
+    with server.http() as http:
+        eventually(lambda: len(http.get(f"{path}?limit=100").json()) == 40)
+
+
 # -- a proxy that dies ---------------------------------------------------------------------
 
 
