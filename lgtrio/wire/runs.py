@@ -35,7 +35,7 @@ from lgtrio.wire.query import check_names
 from lgtrio.wire.states import Checkpoint, place
 
 Modes = NewType("Modes", tuple[StreamMode, ...])
-"""One word or a list; duplicates collapse, an empty list is the default."""
+"""One word or a list; duplicates collapse, an empty list or word is the default."""
 Nodes = NewType("Nodes", list[str])
 """`"*"` or a list of node names."""
 Config = NewType("Config", dict[str, Any])
@@ -211,7 +211,7 @@ CONVERTER.register_structure_hook(Config, _take_config)
 CONVERTER.register_structure_hook(ExampleId, _take_example_id)
 
 _MODE: Final = {"type": "string", "enum": list(StreamMode)}
-JSON_FORMS[Modes] = {"anyOf": [_MODE, {"type": "array", "items": _MODE}]}
+JSON_FORMS[Modes] = {"anyOf": [_MODE, {"const": ""}, {"type": "array", "items": _MODE}]}
 JSON_FORMS[Nodes] = {"anyOf": [{"const": "*"}, {"type": "array", "items": {"type": "string"}}]}
 JSON_FORMS[Delay] = {"type": "number", "minimum": 0, "maximum": MAX_DELAY}
 JSON_FORMS[Url] = {"type": "string", "minLength": 1}

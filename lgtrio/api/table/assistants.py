@@ -72,6 +72,7 @@ def assistant_routes(services: Services) -> Iterator[Route]:
             "The assistant",
             body=AssistantPatch,
             gives=Assistant,
+            refusals=(400,),
         ),
         Route(
             "DELETE",
