@@ -20,6 +20,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained, NodeCancelledError, UnknownInterruptError
 from langgraph.runtime import RunControl
 
+from lgtrio.errors import StorageError
 from lgtrio.graphs.calls import CALLS_OF_RUN, RunCalls
 from lgtrio.graphs.failures import error_info
 from lgtrio.graphs.inputs import node_names, run_config, run_context, unknown_context
@@ -220,10 +221,7 @@ class Execution:
             await self._come_to_rest()
             outcome = await self._outcome()
         except BaseException as error:  # noqa: ASYNC103 - an end is reported in any case
-            # What no channel takes fails a run, and in the same way everybody who reads its state.
-            as_the_run = type(error) is type(self._error)
-            tell = log.warning if as_the_run else log.error
-            tell("the end of a run could not be read", run_id=self.run.run_id, exc_info=error)
+            log.exception("the end of a run could not be read", run_id=self.run.run_id)
             outcome = GraphOutcome(GraphEnd.FAILED, None, error=error_info(self._error or error))
         if self._error is not None:
             log.warning("a run failed", run_id=self.run.run_id, exc_info=self._error)
@@ -257,7 +255,13 @@ class Execution:
         graph = persistence.give_to(self._graph or self.loaded.sample)
         if graph.checkpointer is False:
             return GraphOutcome(self._end, self.tap.values_json(), error=error)
-        snapshot = await graph.aget_state(thread_config(self.run.thread_id))
+        try:
+            snapshot = await graph.aget_state(thread_config(self.run.thread_id))
+        except StorageError:
+            raise
+        except Exception as unread:  # the graph's channels do not take what was written to them
+            log.warning("the state of a run cannot be read", run_id=self.run.run_id, exc_info=True)
+            return GraphOutcome(GraphEnd.FAILED, None, error=error or error_info(unread))
         return from_snapshot(self._end, snapshot, error)
 
     def _last_writes(self) -> LastWrites | None:

@@ -79,7 +79,14 @@ def test_finished_steps_stay_and_a_retry_goes_on_from_them(sdk: Any) -> None:
     assert again["__error__"]["error"] == "ValueError"
 
 
-@pytest.mark.parametrize("given", [{"input": {"log": {}}}, {"command": {"update": {"log": {}}}}])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"input": {"log": {}}},
+        {"command": {"update": {"log": {}}}},
+        {"command": {"update": {"log": {}}}, "interrupt_before": "*"},
+    ],
+)
 def test_what_no_channel_takes_is_no_mistake_of_the_server(sdk: Any, given: Any) -> None:
     """Its own log tells of it as of any run that fails: the fixture looks for more."""
     thread_id = sdk.threads.create()["thread_id"]
