@@ -79,14 +79,7 @@ def test_finished_steps_stay_and_a_retry_goes_on_from_them(sdk: Any) -> None:
     assert again["__error__"]["error"] == "ValueError"
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"input": {"log": {}}},
-        {"command": {"update": {"log": {}}}},
-        {"command": {"update": {"log": {}}}, "interrupt_before": "*"},
-    ],
-)
+@pytest.mark.parametrize("given", [{"input": {"log": {}}}, {"command": {"update": {"log": {}}}}])
 def test_what_no_channel_takes_is_no_mistake_of_the_server(sdk: Any, given: Any) -> None:
     """Its own log tells of it as of any run that fails: the fixture looks for more."""
     thread_id = sdk.threads.create()["thread_id"]
@@ -94,6 +87,17 @@ def test_what_no_channel_takes_is_no_mistake_of_the_server(sdk: Any, given: Any)
     result = sdk.runs.wait(thread_id, "echo", **given, raise_error=False)
     assert result["__error__"]["error"] == "TypeError"
     assert sdk.threads.get(thread_id)["status"] == "error"
+
+
+def test_a_run_that_fails_otherwise_where_no_state_can_be_read_keeps_its_own_error(
+    sdk: Any,
+) -> None:
+    thread_id = sdk.threads.create()["thread_id"]
+    sdk.runs.wait(thread_id, "echo", input={"foo": "1"})
+    sdk.runs.wait(thread_id, "echo", command={"update": {"log": {}}}, raise_error=False)
+    config = {"recursion_limit": -1}
+    result = sdk.runs.wait(thread_id, "echo", input={}, config=config, raise_error=False)
+    assert result["__error__"]["error"] == "ValueError"
 
 
 def test_success_clears_the_threads_error(sdk: Any) -> None:
