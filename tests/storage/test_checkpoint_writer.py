@@ -15,7 +15,7 @@ from held_writer import held_writer
 
 from lgtrio.errors import StorageError
 from lgtrio.storage.interface import CheckpointRow, WriteRow
-from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter, Flight
+from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter, Entry, Flight
 from lgtrio.storage.sqlite.engine import Engine
 from lgtrio.storage.sqlite.migrations import migrate
 
@@ -59,7 +59,8 @@ def test_rows_that_cannot_be_stored_fail_alone(engine: Engine, *, done_twice: bo
     with held_writer(engine):
         for row in (_checkpoint("1"), _checkpoint("2", needs_blob=True), _checkpoint("3")):
             name = row.checkpoint_id
-            writer.submit([row], [_write(name, b"value")], Flight(), partial(stored, name))
+            rows = [row], [_write(name, b"value")]
+            writer.submit(Entry(*rows, Flight(), partial(stored, name)))
         if done_twice:  # it shares the transaction and makes everything run again
             engine.submit(_half_done, done=failed.append)
     engine.write_sync(lambda _: None)
@@ -68,14 +69,19 @@ def test_rows_that_cannot_be_stored_fail_alone(engine: Engine, *, done_twice: bo
     assert len(failed) == done_twice
 
 
+def _tell(told: list[str], name: str, _error: Exception | None) -> None:
+    told.append(name)
+
+
 def test_what_is_withdrawn_is_not_stored_and_nobody_is_told(engine: Engine) -> None:
     told: list[str] = []
     writer, flights = CheckpointWriter(engine), [Flight(), Flight()]
     with held_writer(engine):
         for name, flight in zip(("mine", "other"), flights, strict=True):
-            writer.submit([_checkpoint(name)], [], flight, lambda _, name=name: told.append(name))
+            stored = partial(_tell, told, name)
+            writer.submit(Entry([_checkpoint(name)], [], flight, stored))
         elsewhere = evolve(_checkpoint("elsewhere"), thread_id="another")
-        writer.submit([elsewhere], [], flights[0], lambda _: told.append("elsewhere"))
+        writer.submit(Entry([elsewhere], [], flights[0], partial(_tell, told, "elsewhere")))
         (taken,) = writer.withdraw({flights[0]}, "t")
         assert [row.checkpoint_id for row in taken.checkpoints] == ["mine"]
         assert writer.withdraw({flights[0]}, "t") == []

@@ -30,7 +30,7 @@ from lgtrio.storage.interface import (
     WriteRow,
 )
 from lgtrio.storage.sqlite import SqliteStorage, open_sqlite
-from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter, Flight
+from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter, Entry, Flight
 from lgtrio.wire.enums import MultitaskStrategy, RunStatus, ThreadStatus
 
 DONE = ThreadOutcome(rest_status=ThreadStatus.IDLE, values=b'{"n": 1}')
@@ -78,12 +78,13 @@ async def _run(storage: SqliteStorage, thread_id: str, *, temporary: bool) -> No
     run_id = await _create(storage, thread_id, temporary=temporary)
     ids = [f"{run_id}/{step}" for step in range(3)]
     stored: list[Exception | None] = []
-    CheckpointWriter(storage.engine).submit(
+    entry = Entry(
         [CheckpointRow(thread_id, "", id_, None, run_id, "msgpack", b"", b"{}") for id_ in ids],
         [WriteRow(thread_id, "", id_, "task", "", 0, "n", run_id, "msgpack", b"") for id_ in ids],
         Flight(),
         stored.append,
     )
+    CheckpointWriter(storage.engine).submit(entry)
     assert stored == [None]
     await storage.finish_run(run_id, RunStatus.SUCCESS, DONE, cause=Cause.GRAPH)
 

@@ -75,14 +75,7 @@ class CheckpointWriter:
     _waiting: dict[Hurry, list[Entry]] = field(factory=dict, init=False)
     """What the operations will store that are queued and not begun, by their hurry."""
 
-    def submit(
-        self,
-        checkpoints: Sequence[CheckpointRow],
-        writes: Sequence[WriteRow],
-        flight: Flight,
-        stored: Stored,
-        hurry: Hurry = Hurry.SOON,
-    ) -> None:
+    def submit(self, entry: Entry, hurry: Hurry = Hurry.SOON) -> None:
         """Queue rows in the order of the calls; never waits for the database.
 
         They are in no hurry: whoever waits for them calls `engine.hurry_up`.
@@ -90,7 +83,6 @@ class CheckpointWriter:
         All of them are stored or none. Rows that cannot be stored fail alone: others that
         happen to share the operation are not affected.
         """
-        entry = Entry(checkpoints, writes, flight, stored)
         with self._lock:
             if (waiting := self._waiting.get(hurry)) is not None:
                 waiting.append(entry)
