@@ -17,6 +17,7 @@ import outcome
 from attrs import define, field
 
 from lgtrio.errors import Fenced
+from lgtrio.graphs.frame_order import FrameOrder
 from lgtrio.storage.interface import CheckpointRow, WriteRow
 from lgtrio.storage.sqlite.checkpoint_writer import CheckpointWriter, Entry, Flight
 from lgtrio.storage.sqlite.engine import Hurry, Operation
@@ -37,12 +38,21 @@ class DatabaseAccess:
     """For the sentence of `Fenced`."""
     _hurry: Hurry = Hurry.SOON
     """Of rows that nobody waits for."""
+    behind_frames: bool = field(default=False, kw_only=True)
+    """The run's stream has a log, and rows are held back for it."""
+    order: FrameOrder | None = field(init=False)
+    """Who counts what the run streams; None if no rows are held back."""
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
     _flights: set[Flight] = field(factory=set, init=False)
     _closed: bool = field(default=False, init=False)
     _failure: Exception | None = field(default=None, init=False)
     _waiting: list[Callable[[], None]] = field(factory=list, init=False)
     """To be called when nothing is in flight any more."""
+    _in_a_hurry: bool = field(default=False, init=False)
+    """`hurry_up` was called; what is held back yet will be in a hurry, too."""
+
+    def __attrs_post_init__(self) -> None:
+        self.order = FrameOrder(self._submit_released) if self.behind_frames else None
 
     # -- writing -------------------------------------------------------------------------
 
@@ -51,8 +61,18 @@ class DatabaseAccess:
     ) -> None:
         """Give rows to the database and go on; a failure is raised by the next call."""
         flight = self._begin()
-        ended = partial(self._end, flight)
-        self._writer.submit(checkpoints, writes, flight, ended, self._hurry)
+        entry = Entry(checkpoints, writes, flight, partial(self._end, flight))
+        if self.order is None:
+            self._writer.submit(entry, self._hurry)
+        else:
+            self.order.put(entry)
+
+    def _submit_released(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self._writer.submit(entry, self._hurry)
+        # Looked at after the rows are queued: whoever begins to wait later hurries them himself.
+        if self._waiting or self._in_a_hurry:
+            self._writer.engine.hurry_up()
 
     def later(self, operation: Operation[None]) -> None:
         """Submit an operation and go on; a failure is raised by the next call."""
@@ -168,15 +188,24 @@ class DatabaseAccess:
         this stores them, if they are wanted."""
         with self._lock:
             flights = set(self._flights)
-        taken = self._writer.withdraw(flights, thread_id)
+        # First those that are held back: from there on nothing of the thread comes to the writer.
+        held = self.order.withdraw(thread_id) if self.order is not None else ()
+        taken = [*self._writer.withdraw(flights, thread_id), *held]
         for entry in taken:
             self._end(entry.flight, None)
         return taken
 
     def hurry_up(self) -> None:
-        """Have what is in flight begun before anything that is submitted from here on."""
+        """Have what is in flight begun before anything that is submitted from here on; what is
+        held back, before anything that is submitted after its release."""
         if self._flights and self._hurry is Hurry.LATER:
+            self._in_a_hurry = True
             self._writer.engine.hurry_up()
+
+    @property
+    def holding(self) -> bool:
+        """Whether rows are held back that the database has not been given."""
+        return self.order is not None and self.order.holding
 
     @property
     def in_flight(self) -> int:

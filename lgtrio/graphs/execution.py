@@ -23,6 +23,7 @@ from langgraph.runtime import RunControl
 from lgtrio.errors import StorageError
 from lgtrio.graphs.calls import CALLS_OF_RUN, RunCalls
 from lgtrio.graphs.failures import error_info
+from lgtrio.graphs.frame_order import FrameOrder
 from lgtrio.graphs.inputs import node_names, run_config, run_context, unknown_context
 from lgtrio.graphs.last_writes import last_writes
 from lgtrio.graphs.loader import LoadedGraph
@@ -92,15 +93,21 @@ class Execution:
             self.kwargs.durability,
             temporary=self.run.temporary,
             fresh=self._fresh_thread(),
+            behind_frames=self.run.resumable,
         )
         self.tap = StreamTap(
             self.run.run_id,
             frozenset(self.kwargs.stream_mode),
             self.kwargs.subgraphs,
             self.run.resumable,
-            self.report,
+            self.report if self.order is None else partial(_counted, self.report, self.order),
             self.wants_parts,
         )
+
+    @property
+    def order(self) -> FrameOrder | None:
+        """Holds back what the run stores for what it streams; None if that is not logged."""
+        return self.persistence.access.order
 
     # -- orders --------------------------------------------------------------------------
 
@@ -290,3 +297,8 @@ class Execution:
             and not (self.kwargs.interrupt_before or self.kwargs.interrupt_after)
             and not (graph.interrupt_before_nodes or graph.interrupt_after_nodes)
         )
+
+
+def _counted(report: Report, order: FrameOrder, part: Part) -> None:
+    order.count()  # first: the part may be logged before `report` returns
+    report(part)

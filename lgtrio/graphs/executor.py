@@ -18,6 +18,7 @@ from attrs import define, evolve, field
 
 from lgtrio.graphs.door import Door
 from lgtrio.graphs.execution import Execution
+from lgtrio.graphs.frame_order import FrameOrder
 from lgtrio.graphs.loops import GraphLoop, LoopSlot
 from lgtrio.graphs.outcomes import stored_outcome
 from lgtrio.graphs.served import ServedGraphs
@@ -39,6 +40,10 @@ class _Delivery:
     """The receiving end of one execution, on the Trio loop."""
 
     sink: RunSink
+    order: FrameOrder | None = None
+    """Is told which parts are logged."""
+    received: int = 0
+    """Parts, if they are counted; what was sent ahead of them counts as one."""
     outcome: GraphOutcome | None = None
     lost: GraphEnd | None = None
     """No outcome will arrive, since the loop is gone; the end that this is."""
@@ -47,12 +52,19 @@ class _Delivery:
     changed: trio.Event = field(factory=trio.Event)
     """Set when there is an outcome, or there will be none."""
 
+    def expect_parts(self) -> None:
+        """Before the graph starts: what it stores waits for the stream's head, too."""
+        if self.order is not None:
+            self.order.count()
+            self._note_logged(1)
+
     def receive(self, items: Sequence[Part | GraphOutcome]) -> None:
         if self.outcome is not None or self.fenced:
             return
         parts = [item for item in items if isinstance(item, Part)]
         if parts:
             self.sink.parts(parts)
+            self._note_logged(len(parts))
         for item in items:
             if isinstance(item, GraphOutcome):
                 self.end(item)
@@ -61,12 +73,27 @@ class _Delivery:
         self.lost = end
         self.changed.set()
 
+    def fence(self) -> None:
+        self.fenced = True
+        self._no_more_parts()
+
     def end(self, outcome: GraphOutcome) -> None:
         """The first outcome counts; a fenced run's own comes too late."""
         if self.outcome is None:
+            self._no_more_parts()
             self.outcome = outcome
             self.sink.ended(outcome)
             self.changed.set()
+
+    def _note_logged(self, parts: int) -> None:
+        if self.order is not None:
+            self.received += parts
+            self.sink.when_logged(partial(self.order.logged, self.received))
+
+    def _no_more_parts(self) -> None:
+        """Rows that are held back wait for what has arrived; what comes now is not received."""
+        if self.order is not None:
+            self.sink.when_logged(self.order.release)
 
 
 @define(eq=False)
@@ -200,6 +227,7 @@ class LanggraphExecutor:
             partial(self.door.send, delivery),
             lambda: sink.wants_parts,
         )
+        delivery.order = execution.order
         active = _Active(execution, delivery, self.served.slot_of[run.graph_id])
         self._active[run.run_id] = active
         return active
@@ -231,6 +259,7 @@ class LanggraphExecutor:
         execution, delivery = active.execution, active.delivery
         try:
             execution.loaded = await self.served.current(execution.run.graph_id)
+            delivery.expect_parts()
             active.loop = active.slot.loop
             active.loop.post(execution.start)
             await delivery.changed.wait()
@@ -263,7 +292,7 @@ class LanggraphExecutor:
 
     def _fence(self, active: _Active) -> None:
         active.execution.fence()
-        active.delivery.fenced = True
+        active.delivery.fence()
 
     async def _close(self, active: _Active, end: GraphEnd) -> None:
         """Fence a run that does not end by itself, and say what it has left."""

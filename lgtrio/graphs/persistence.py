@@ -61,26 +61,37 @@ class GraphDatabase:
         return cls(CheckpointWriter(engine), item_index, item_ttl or ItemTtl())
 
     def for_run(
-        self, run_id: str, durability: Durability, *, temporary: bool, fresh: str | None
+        self,
+        run_id: str,
+        durability: Durability,
+        *,
+        temporary: bool,
+        fresh: str | None,
+        behind_frames: bool = False,
     ) -> Persistence:
         """
         Args:
             temporary: its thread goes with it. Then its checkpoints are of use only to a server
                 that is killed before its end, and most such runs end before one is worth storing.
             fresh: the run's thread, if nothing is stored of it yet.
+            behind_frames: its stream has a log, which has to be ahead of its checkpoints. Somebody
+                has to tell the access's `order` what is sent and logged.
         """
-        return self._make(
-            run_id, durability, fresh=fresh, hurry=Hurry.LATER if temporary else Hurry.SOON
-        )
+        hurry = Hurry.LATER if temporary else Hurry.SOON
+        access = DatabaseAccess(self.writer, run_id, hurry, behind_frames=behind_frames)
+        return self._make(access, run_id, durability, fresh)
 
     def for_state(self) -> Persistence:
         """For operations that belong to no run; each of their writes is durable on return."""
-        return self._make(None, Durability.SYNC, fresh=None, hurry=Hurry.SOON)
+        return self._make(DatabaseAccess(self.writer), None, Durability.SYNC, None)
 
     def _make(
-        self, run_id: str | None, durability: Durability, *, fresh: str | None, hurry: Hurry
+        self,
+        access: DatabaseAccess,
+        run_id: str | None,
+        durability: Durability,
+        fresh: str | None,
     ) -> Persistence:
-        access = DatabaseAccess(self.writer, run_id or "", hurry)
         saver = RunSaver(access, run_id=run_id, durability=durability, fresh=fresh)
         ttl = TTLConfig(
             default_ttl=self.item_ttl.default_minutes,

@@ -248,30 +248,40 @@ class RunSaver(BaseCheckpointSaver[str]):
     # -- removing and copying ------------------------------------------------------------
 
     def delete_thread(self, thread_id: str) -> None:
-        self._access.write(partial(delete_thread_rows, thread_id=thread_id))
+        self._change(partial(delete_thread_rows, thread_id=thread_id))
 
     async def adelete_thread(self, thread_id: str) -> None:
-        await self._access.awrite(partial(delete_thread_rows, thread_id=thread_id))
+        await self._achange(partial(delete_thread_rows, thread_id=thread_id))
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
-        self._access.write(partial(delete_run_rows, run_ids=run_ids))
+        self._change(partial(delete_run_rows, run_ids=run_ids))
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
-        await self._access.awrite(partial(delete_run_rows, run_ids=run_ids))
+        await self._achange(partial(delete_run_rows, run_ids=run_ids))
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         copy = partial(copy_thread_rows, source=source_thread_id, target=target_thread_id)
-        self._access.write(copy)
+        self._change(copy)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         copy = partial(copy_thread_rows, source=source_thread_id, target=target_thread_id)
-        await self._access.awrite(copy)
+        await self._achange(copy)
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        self._access.write(_pruning(thread_ids, strategy))
+        self._change(_pruning(thread_ids, strategy))
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        await self._access.awrite(_pruning(thread_ids, strategy))
+        await self._achange(_pruning(thread_ids, strategy))
+
+    def _change(self, operation: Operation[None]) -> None:
+        if self._access.holding:  # rows that have to come first
+            self._access.settle()
+        self._access.write(operation)
+
+    async def _achange(self, operation: Operation[None]) -> None:
+        if self._access.holding:
+            await self._access.asettle()
+        await self._access.awrite(operation)
 
 
 def _pruning(thread_ids: Sequence[str], strategy: str) -> Operation[None]:

@@ -96,6 +96,12 @@ class RunSink(Protocol):
         """Stream parts in order; a batch is everything that was waiting at one wake-up."""
         ...
 
+    def when_logged(self, callback: Callable[[], None]) -> None:
+        """Have a function called once what `parts` has been given so far is in the stream's log,
+        or will never be (the log has failed, has ended, or there is none): now, or later on the
+        Trio loop. It is called in any case, and must neither block nor raise."""
+        ...
+
     def ended(self, outcome: GraphOutcome) -> None:
         """Called exactly once, after the last `parts`, when nothing of the run is written
         any more: its task has ended and its saver has nothing in flight but what the outcome's

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import trio
@@ -90,6 +90,9 @@ class RunHandle:
             self.stream.send(parts)
         except LogOverflow:
             self.fail(ErrorInfo("StorageError", _LOG_OVERFLOW))
+
+    def when_logged(self, callback: Callable[[], None]) -> None:
+        self.stream.when_logged(callback)
 
     def fail(self, error: ErrorInfo) -> None:
         """Something of ours failed under the run: it is cancelled and ends with this error."""

@@ -10,8 +10,10 @@ have seen an event that a replay would not repeat.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from math import inf
 from types import TracebackType
 from typing import Final, Self
 
@@ -85,6 +87,10 @@ class RunStream:
     """Those being written included."""
     _log_wake: trio.Event = field(factory=trio.Event, init=False)
     _log_closed: bool = field(default=False, init=False)
+    _log_ended: bool = field(default=False, init=False)
+    """Nothing is logged any more, be it that it failed."""
+    _when_logged: deque[tuple[int, Callable[[], None]]] = field(factory=deque, init=False)
+    """Whom to call when the frame of this seq has been stored, in that order."""
 
     # -- the run's side ------------------------------------------------------------------
 
@@ -133,13 +139,34 @@ class RunStream:
         self._unlogged.extend(self.number(part) for part in parts)
         self._log_wake.set()
 
+    def when_logged(self, callback: Callable[[], None]) -> None:
+        """Have a function called once what was sent so far is stored, or `log_frames` has ended."""
+        waiting = self._unlogged or self._being_logged
+        if self._log_ended or not waiting:
+            callback()
+        else:
+            self._when_logged.append((waiting[-1].seq, callback))
+
+    def _has_logged(self, seq: float) -> None:
+        while self._when_logged and self._when_logged[0][0] <= seq:
+            self._when_logged.popleft()[1]()
+
     async def log_frames(self) -> None:
         """Task of a resumable run: store what was sent, then publish it; ends after
         `close_log` when everything is stored.
 
         Raises:
             StorageError: the log could not be written; what was not stored was not published.
+
+        Cancellation: what is being written is written; who waits for the log waits no more.
         """
+        try:
+            await self._log_until_closed()
+        finally:
+            self._log_ended = True
+            self._has_logged(inf)
+
+    async def _log_until_closed(self) -> None:
         while self._unlogged or not self._log_closed:
             if not self._unlogged:
                 await self._log_wake.wait()
@@ -150,6 +177,7 @@ class RunStream:
             await self.storage.append_frames(self.run_id, frames)
             self._being_logged = ()
             self._unlogged_bytes -= sum(len(frame.data) for frame in frames)
+            self._has_logged(frames[-1].seq)
             self._publish(frames)
 
     def close_log(self) -> None:

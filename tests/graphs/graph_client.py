@@ -47,6 +47,9 @@ class Recorder:
         self.seen.extend(parts)
         self._wake()
 
+    def when_logged(self, callback: Callable[[], None]) -> None:
+        callback()
+
     def ended(self, outcome: GraphOutcome) -> None:
         assert self.outcome is None, "ended twice"
         self.outcome = outcome
