@@ -40,6 +40,7 @@ class Follower:
             input={"seconds": 0.6, "file": str(file)},
             stream_mode=["updates", "tasks"],
             stream_resumable=True,
+            durability="sync",  # no step begins before the one before it is stored
         ):
             self.run.append((part.id, part.event, part.data))
 
@@ -100,7 +101,8 @@ def test_a_run_without_a_log_goes_on_and_tells_what_follows(own_process: Path) -
     first = start(database)
     with first.http() as http:
         thread_id = http.post("/threads", json={}).json()["thread_id"]
-        body = {"assistant_id": "steps", "input": {"seconds": 1, "file": str(file)}}
+        given = {"seconds": 1, "file": str(file)}
+        body = {"assistant_id": "steps", "input": given, "durability": "sync"}
         run_id = http.post(f"/threads/{thread_id}/runs", json=body).json()["run_id"]
         eventually(lambda: any("b start" in line for line in lines_of(file)))
     first.kill()
