@@ -263,8 +263,8 @@ def wait_until_listening(server: Server) -> None:
         ServerFailed: it ended or stayed silent; the message has its log.
     """
     if not comes_up(server):
-        server.wait()
-        raise ServerFailed(f"The server ended at start:\n{server.log.tail()}")
+        status = server.wait()
+        raise ServerFailed(f"The server ended at start ({status}):\n{server.log.tail()}")
 
 
 def comes_up(server: Server) -> bool:
