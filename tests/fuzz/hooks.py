@@ -13,6 +13,8 @@ from functools import cache
 from typing import Any
 
 import schemathesis
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation import GenerationMode
 from world import World
 
 _SHORT = 0.01
@@ -30,7 +32,8 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:  # noqa: ARG001 -
     meant = there.meant(case.method, case.operation.path)
     bodies = case.body if isinstance(case.body, list) else [case.body]
     made = repr((case.path_parameters, case.query, case.body))
-    for values in (case.path_parameters, case.query, *bodies):
+    path = {} if _is_wrong_path(case) else case.path_parameters
+    for values in (path, case.query, *bodies):
         if isinstance(values, MutableMapping):
             _replace(values, meant, made)
     if isinstance(case.query, MutableMapping):
@@ -43,11 +46,19 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:  # noqa: ARG001 -
             body["after_seconds"] = min(body["after_seconds"], _SHORT)
 
 
+def _is_wrong_path(case: Any) -> bool:
+    """It is made to be refused: with a path that leads somewhere the server would be blamed."""
+    made = case.meta.components.get(ParameterLocation.PATH) if case.meta else None
+    return made is not None and made.mode is GenerationMode.NEGATIVE
+
+
 def _is_empty(value: Any) -> bool:
     """It is sent as nothing behind the equals sign."""
     if isinstance(value, list):
         return all(map(_is_empty, value))
-    return value is None or value in ("", {})
+    if isinstance(value, dict):  # each of its values is sent under the parameter's name
+        return all(map(_is_empty, value.values()))
+    return value is None or value == ""
 
 
 def _replace(values: MutableMapping[str, Any], meant: dict[str, Any], made: str) -> None:

@@ -27,7 +27,7 @@ _NAMESPACE: Final = Parameter(
     "Only events of these (sub)graphs, without those that their tools call; empty: the root.",
 )
 _JOIN_STREAM: Final = (
-    Parameter("stream_mode", list[StreamMode], "Only events of these modes."),
+    Parameter("stream_mode", list[str], f"Only events of these modes: {', '.join(StreamMode)}."),
     _NAMESPACE,
     Parameter("checkpoint_id", str, "Of a state that is known: only events after it."),
     _CANCEL_ON_DISCONNECT,
