@@ -106,8 +106,9 @@ class Exchange(TrioASGIHTTPConnection):
         with trio.CancelScope(deadline=trio.current_time() + (request.body_timeout or 0)) as scope:
             if not await _read_body(request, receive):
                 return
-            scope.deadline = inf
-            await self._answer(request, send, scope)
+            if not scope.cancel_called:  # its time was up as the last piece came
+                scope.deadline = inf
+                await self._answer(request, send, scope)
         if scope.deadline < inf:
             cast("WholeBody", request.body).too_slow()
             with trio.CancelScope() as scope:
