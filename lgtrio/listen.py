@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import socket
-import sys
 from collections.abc import Mapping
 from typing import Final
 
@@ -21,9 +20,6 @@ log = structlog.get_logger(__name__)
 
 _BACKLOG: Final = 2048  # the kernel lowers it to its own limit
 _TRIES: Final = 100
-_SILENCE: Final = 60_000
-"""Milliseconds that a client's system may leave what it was sent unacknowledged, or take nothing. A
-host that vanished without a word would be noticed after a quarter of an hour otherwise."""
 _LOOPBACK: Final[Mapping[str, str]] = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Where clients of this machine reach a server that listens everywhere."""
 
@@ -74,8 +70,6 @@ def _try_listen(
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if sys.platform == "linux":  # accepted connections inherit it
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _SILENCE)
         sock.bind((address, port))
         sock.listen(_BACKLOG)
         sock.setblocking(False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -28,18 +27,6 @@ def test_port_0_is_any_free_one() -> None:
         assert url_of(sock) == f"http://127.0.0.1:{port}"
         with socket.create_connection(("127.0.0.1", port), timeout=5):
             pass  # it listens already
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="an option of Linux")
-def test_a_client_that_acknowledges_nothing_for_a_minute_is_gone() -> None:
-    """Its host was switched off, or a gateway on the way has forgotten it: no packet says so."""
-    with bind_socket(Settings(port=0)) as sock:
-        sock.setblocking(True)
-        with socket.create_connection(sock.getsockname()):
-            accepted, _ = sock.accept()
-            with accepted:
-                limit = accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
-    assert limit == 60_000
 
 
 def test_a_port_that_was_asked_for_and_is_taken_is_an_error(taken: int) -> None:
