@@ -100,11 +100,11 @@ def test_a_request_that_came_in_whole_is_done_whoever_leaves_behind_it(
 ) -> None:
     """The end of what is sent comes with the request's last byte, before anybody reads it."""
     path = f"/threads/{thread_id}/runs"
-    body = {"assistant_id": "steps", "input": {"seconds": 0}}
+    body: dict[str, Any] = {"assistant_id": "steps", "input": {"seconds": 0}}
     for _ in range(10):
-        for route in ("/threads", path):
+        for route, what in (("/threads", {}), (path, body)):
             with connected(server.port) as sock:
-                sock.sendall(request(route, body if route == path else {}))
+                sock.sendall(request(route, what))
                 sock.shutdown(socket.SHUT_WR)
                 assert read_to_end(sock).startswith(b"HTTP/1.1 200 ")
         for route in (path, f"{path}/stream", f"{path}/wait"):
