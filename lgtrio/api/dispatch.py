@@ -9,6 +9,7 @@ their lines.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, Final, cast
 
@@ -39,6 +40,10 @@ class DirectContext(RequestContext):
 
     def match_request(self) -> None:
         request = self.request
+        app = cast("DirectQuart", self.app)
+        if (known := app.plain_paths.get((request.method, request.path))) is not None:
+            request.url_rule, request.view_args = known, {}
+            return
         adapter = cast("MapAdapter", self.url_adapter)
         try:
             rule, args = adapter.match(request.path, request.method, return_rule=True)
@@ -56,6 +61,13 @@ class DirectQuart(QuartTrio):
     def _paths(self) -> MapAdapter:
         """The URL map for requests to any host; used with the path of each."""
         return self.url_map.bind("")
+
+    @cached_property
+    def plain_paths(self) -> Mapping[tuple[str, str], QuartRule]:
+        """Method and path of each route whose path has no parameters."""
+        rules = cast("Iterable[QuartRule]", self.url_map.iter_rules())
+        plain = [rule for rule in rules if not rule.arguments and not rule.websocket]
+        return {(method, rule.rule): rule for rule in plain for method in rule.methods or ()}
 
     def create_url_adapter(self, request: BaseRequestWebsocket | None) -> MapAdapter | None:
         if isinstance(request, Websocket):

@@ -71,6 +71,11 @@ class Inbox:
         if self._on_disconnect is not None:
             self._on_disconnect()
 
+    def end(self) -> None:
+        """The request has been answered: nobody listens any more."""
+        self._on_disconnect = None
+        self.close()
+
     async def receive(self) -> ASGIReceiveEvent:
         while not self._messages:
             if self._closed:
@@ -132,7 +137,7 @@ class RequestTasks:
         except Exception:
             log.exception("a request failed", path=scope["path"])
         finally:
-            inbox.close()
+            inbox.end()
             await send(None)  # noqa: ASYNC102 - waits only while much is waiting
 
     def spawn(self, function: Callable[..., Any], *args: Any) -> None:

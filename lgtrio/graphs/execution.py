@@ -278,7 +278,11 @@ class Execution:
         access.hurry_up()  # what is left there, of other threads, is stored before the end
         if not held and not access.in_flight and access.failure is None:
             return None
-        return last_writes(access, held, partial(self.outcome_from_storage, GraphEnd.FAILED))
+        graph, thread_id = self._graph or self.loaded.sample, self.run.thread_id
+        # Nothing of it leads back to this object, which leads to whoever gets the outcome: runs
+        # would go in circles, and stay until the garbage collector looks at them.
+        failed = partial(stored_outcome, self.database, graph, thread_id, GraphEnd.FAILED)
+        return last_writes(access, held, failed)
 
     def _fresh_thread(self) -> str | None:
         """The run's thread, if it was made for the run and nothing can have run on it before."""

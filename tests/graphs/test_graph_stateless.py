@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import orjson
 import pytest
+import trio
+import trio.testing
 from attrs import evolve
 from graph_client import Client, Open, Recorder, record
 
+from lgtrio.graphs.execution import Execution
 from lgtrio.wire.enums import Durability
 
 
@@ -40,3 +44,22 @@ async def test_a_delayed_run_finds_what_another_has_left_meanwhile(open_odd: Ope
         await client.run("three", {}, thread_id=first.thread_id)
         outcome = await client.run("three", run=evolve(first, graph_id="three"))
     assert len(orjson.loads(outcome.values)["log"]) == 6
+
+
+@pytest.mark.parametrize("temporary", [False, True])
+async def test_a_run_that_has_ended_leaves_nothing_to_the_garbage_collector(
+    open_odd: Open, temporary: bool
+):
+    """Its states may be megabytes; and who looks for such circles holds up everything."""
+    async with open_odd() as client:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(3):
+                run = evolve(record("three", {}), temporary=temporary)
+                await client.run("three", run=run, sink=Recorder())
+            await trio.testing.wait_all_tasks_blocked()
+            left = [each for each in gc.get_objects() if type(each) is Execution]
+            assert left == []
+        finally:
+            gc.enable()
