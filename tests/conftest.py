@@ -16,12 +16,17 @@ from typing import Any
 
 import pytest
 import structlog
+from hypothesis import settings
 
 pytest.register_assert_rewrite("support")
 
 from support.sdk import open_sdk  # noqa: E402 - its asserts are to be explained too
 from support.server import Log, Server, start  # noqa: E402
 from support.turns import Turns  # noqa: E402
+
+# Nothing is judged by the time that it takes on a machine that others use too.
+settings.register_profile("lgtrio", deadline=None)
+settings.load_profile("lgtrio")
 
 TURNS = pytest.StashKey[Turns]()
 LONG = ("long", "storm", "fuzz")
