@@ -48,7 +48,7 @@ from lgtrio.wire.times import now_iso
 log = structlog.get_logger(__name__)
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-_GARBAGE: Final = (5_000, 2, 100)
+_GARBAGE: Final = (2_000, 5, 100)
 """When Python looks for garbage in cycles, of which a run leaves next to none. With its own numbers
 a third of the time of a thousand runs that start went into that, and everything stood still for a
 quarter of a second at a time."""

@@ -23,6 +23,7 @@ from hypercorn.typing import (
 )
 
 from lgtrio.api.outbox import Outbox
+from lgtrio.api.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +97,7 @@ class RequestTasks:
 
     _nursery: trio.Nursery
     _outbox: Outbox
+    _turns: Turns
 
     async def spawn_app(
         self, app: AppWrapper, _config: Config, scope: Scope, send: Send
@@ -126,6 +128,8 @@ class RequestTasks:
     async def _answer(self, app: AppWrapper, scope: Scope, inbox: Inbox, send: Send) -> None:
         """Task: one request. What breaks in it ends it and nothing else."""
         try:
+            if scope["type"] == "http":
+                await self._turns.take(scope["method"])
             await app(scope, inbox.receive, send, trio.to_thread.run_sync, trio.from_thread.run)
         except trio.Cancelled:
             raise

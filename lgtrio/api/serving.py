@@ -31,6 +31,7 @@ from quart_trio import QuartTrio
 from lgtrio.api.idle import IdleConnections
 from lgtrio.api.outbox import PATIENCE, Outbox, writer_of
 from lgtrio.api.requests import RequestTasks
+from lgtrio.api.turns import Turns
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +85,7 @@ class _Connection:
             server.app,
             server.config,
             server.context,
-            RequestTasks(nursery, self._outbox),  # type: ignore[arg-type]  # does what H11 asks for
+            RequestTasks(nursery, self._outbox, server.turns),  # type: ignore[arg-type]  # does what H11 asks for
             ConnectionState({}),
             False,  # no TLS
             parse_socket_addr(sock.family, sock.getpeername()),
@@ -153,6 +154,7 @@ class HttpServer:
     config: Config = field(factory=_config)
     context: WorkerContext = field(factory=partial(WorkerContext, None))
     idle: IdleConnections = field(factory=partial(IdleConnections, _KEEP_ALIVE))
+    turns: Turns = field(factory=Turns)
     app: ASGIWrapper = field(init=False)
     _accepting: trio.CancelScope = field(factory=trio.CancelScope)
     _streams: set[trio.SocketStream] = field(factory=set)
@@ -223,6 +225,7 @@ async def open_http(app: QuartTrio, sock: socket.socket) -> AsyncIterator[HttpSe
     async with trio.open_nursery() as nursery:
         server = HttpServer(app, nursery)
         nursery.start_soon(server.idle.watch)
+        nursery.start_soon(server.turns.pace)
         await nursery.start(server.accept, sock)
         try:
             yield server
