@@ -47,7 +47,7 @@ MAX_BATCH: Final = 500
 """Operations a transaction. More would not save time any more, and the first one waits for all."""
 PATIENCE: Final = 0.004
 """Seconds an operation waits that is to be stored soon, for others to share its transaction."""
-LEISURE: Final = 0.2
+LEISURE: Final = 0.1
 """Seconds an operation waits that is to be stored later."""
 ATTENTIVE: Final = 0.1
 """Seconds without work after which the writer stops looking by itself and has to be woken."""
