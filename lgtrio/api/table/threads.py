@@ -21,6 +21,9 @@ _SELECT: Final = Parameter(
 )
 _SUBGRAPHS: Final = Parameter("subgraphs", bool, "With the states of subgraphs.")
 
+_UNREADABLE: Final = (400,)
+"""Where the graph's own channels do not take what was written to them."""
+
 
 def thread_routes(services: Services) -> Iterator[Route]:
     threads = ThreadRoutes(services)
@@ -128,6 +131,7 @@ def state_routes(services: Services) -> Iterator[Route]:
             parameters=(_SUBGRAPHS, _SELECT),
             gives=ThreadState,
             selects=True,
+            refusals=_UNREADABLE,
         ),
         Route(
             "POST",
@@ -161,6 +165,7 @@ def state_routes(services: Services) -> Iterator[Route]:
             parameters=(_SELECT,),
             gives=ThreadState,
             selects=True,
+            refusals=_UNREADABLE,
         ),
         Route(
             "GET",
@@ -171,6 +176,7 @@ def state_routes(services: Services) -> Iterator[Route]:
             parameters=(_SUBGRAPHS, _SELECT),
             gives=ThreadState,
             selects=True,
+            refusals=_UNREADABLE,
         ),
         Route(
             "GET",
@@ -183,6 +189,7 @@ def state_routes(services: Services) -> Iterator[Route]:
                 Parameter("before", str, "Only those before this checkpoint id."),
             ),
             gives=list[ThreadState],
+            refusals=_UNREADABLE,
         ),
         Route(
             "POST",
@@ -193,5 +200,6 @@ def state_routes(services: Services) -> Iterator[Route]:
             body=HistoryQuery,
             gives=list[ThreadState],
             selects=True,
+            refusals=_UNREADABLE,
         ),
     )
