@@ -21,10 +21,11 @@ from lgtrio.log import configure_logging
 def _logging_restored() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    before = structlog.get_config()
     root.handlers.clear()  # pytest's stay untouched: `force` would close them
     yield
     logging.captureWarnings(False)
-    structlog.reset_defaults()
+    structlog.configure(**before)
     root.handlers[:] = handlers
     root.setLevel(level)
 
