@@ -55,6 +55,11 @@ def killed_in_the_second_step(database: Path, **fields: Any) -> tuple[str, Path]
             **fields,
         )
         eventually(lambda: any(line.endswith("b start") for line in lines_of(file)))
+        if fields.get("stream_resumable"):
+            # Only what a client was told of is promised to outlive the server.
+            parts = client.runs.join_stream(THREAD, run["run_id"], last_event_id="-1")
+            assert next(part.data for part in parts if part.event == "updates").keys() == {"a"}
+            parts.close()
         if fields.get("durability") != "exit":
             # The first step's checkpoint is stored in the background.
             eventually(lambda: client.threads.get_state(THREAD)["next"] == ["b"])
