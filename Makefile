@@ -37,9 +37,11 @@ serve: $(STAMPS)/serve
 	@exec $(BIN)/lgtrio dev $(ARGS)
 
 # Most tests wait for a server more than they compute. The tests of a file stay together, as they
-# share servers. To see prints or to debug: ARGS="-n 0 -s …".
+# share servers. A worker that dies is not replaced: the others would wait for it for ever.
+# To see prints or to debug: ARGS="-n 0 -s …".
 test: $(STAMPS)/test $(OLD_SDK)/stamp $(JS_SDK)/stamp
-	@exec $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@exec $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 \
+		$(ARGS)
 
 # What flake8-async finds and ruff does not: cancellation that is swallowed or comes too late. The
 # tests' graphs do such things on purpose.

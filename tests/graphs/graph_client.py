@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -168,6 +169,11 @@ async def open_client(
 
 
 Open = Callable[..., AbstractAsyncContextManager[Client]]
+
+
+async def happened(event: threading.Event) -> None:
+    """Wait for what another thread does; not for ever, and no longer than the test goes on."""
+    assert await trio.to_thread.run_sync(event.wait, 30, abandon_on_cancel=True)
 
 
 async def no_other_task() -> None:

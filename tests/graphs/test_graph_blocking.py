@@ -8,7 +8,7 @@ from functools import partial
 import orjson
 import pytest
 import trio
-from graph_client import Open, Recorder, record
+from graph_client import Open, Recorder, happened, record
 from odd_graphs import Gate
 from structlog.testing import capture_logs
 
@@ -98,7 +98,7 @@ async def test_a_blocked_loop_does_not_hold_up_the_end_of_the_server(
             thread = client.side.executor.slots["blocked"].loop.thread
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(client.run, "blocked", held_input)
-                await trio.to_thread.run_sync(gate.reached.wait)
+                await happened(gate.reached)
                 nursery.cancel_scope.cancel()
         assert thread.is_alive()
         gate.opened.set()
@@ -132,7 +132,7 @@ async def test_with_two_loops_a_blocked_one_stalls_only_its_own_graphs(
         assert "three" in elsewhere, "the graphs are dealt out in turn"
         async with trio.open_nursery() as nursery:
             nursery.start_soon(client.run, "blocked", held_input)
-            await trio.to_thread.run_sync(gate.reached.wait)
+            await happened(gate.reached)
             with trio.fail_after(30):
                 assert (await client.run("three", {})).end is GraphEnd.FINISHED
             gate.opened.set()
@@ -143,7 +143,7 @@ async def test_parts_arrive_while_the_loop_is_blocked(open_odd: Open, gate: Gate
         sink = Recorder()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(partial(client.run, "blocked", held_input, sink=sink))
-            await trio.to_thread.run_sync(gate.reached.wait)
+            await happened(gate.reached)
             await sink.until_parts(1)
             gate.opened.set()
     assert orjson.loads(sink.seen[-1].data)["log"] == ["blocked"]

@@ -13,7 +13,7 @@ import orjson
 import pytest
 import trio
 from attrs import define, evolve, field
-from graph_client import ODD_GRAPHS, Client, Open, Recorder, open_client, record
+from graph_client import ODD_GRAPHS, Client, Open, Recorder, happened, open_client, record
 from odd_graphs import Gate
 
 from lgtrio.errors import StorageError
@@ -80,13 +80,13 @@ async def test_a_checkpoint_waits_for_the_frames_before_it(
         nursery.start_soon(partial(client.run, "held", run=run, sink=sink))
         await sink.until_parts(2)
         if not waits:
-            await trio.to_thread.run_sync(gate.reached.wait)
+            await happened(gate.reached)
         await trio.sleep(0.05)
         assert client.rows()[:2] == (0, 0)
         assert gate.reached.is_set() is not waits
         sink.let_go()
         await eventually(lambda: client.rows()[0] == 3)
-        await trio.to_thread.run_sync(gate.reached.wait)
+        await happened(gate.reached)
         gate.opened.set()
 
 
@@ -110,7 +110,7 @@ async def test_a_fenced_run_holds_nothing_back(
         run = resumable("held", held_input, durability=Durability.ASYNC)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(partial(client.run, "held", run=run, sink=sink))
-            await trio.to_thread.run_sync(gate.reached.wait)
+            await happened(gate.reached)
             assert client.rows()[:2] == (0, 0)
             nursery.cancel_scope.cancel()
             with trio.CancelScope(shield=True):
@@ -237,7 +237,7 @@ async def test_a_fenced_run_ends_with_its_checkpoints(
 ) -> None:
     async with open_world(cancel_grace=0.1) as world:
         run = await world.submit("held", held_input, durability=Durability.ASYNC)
-        await trio.to_thread.run_sync(gate.reached.wait)
+        await happened(gate.reached)
         stop = Stop(StopKind.INTERRUPT, Cause.CLIENT)
         assert world.supervisor.executing[run.run_id].request_stop(stop)
         await trio.sleep(0.3)

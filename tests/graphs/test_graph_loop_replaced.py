@@ -14,7 +14,7 @@ import orjson
 import pytest
 import trio
 import trio.testing
-from graph_client import Client, Open, Recorder, open_client, record
+from graph_client import Client, Open, Recorder, happened, open_client, record
 from odd_graphs import GATES, Gate
 from structlog.testing import capture_logs
 
@@ -61,7 +61,7 @@ async def blocked(client: Client, gate: Gate) -> AsyncIterator[trio.CancelScope]
     """While a run of `blocks` holds the loop at a gate called `gate`; its scope."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(client.run, "blocks", {"name": "gate"})
-        await trio.to_thread.run_sync(gate.reached.wait)
+        await happened(gate.reached)
         yield nursery.cancel_scope
         nursery.cancel_scope.cancel()
 
@@ -101,7 +101,7 @@ async def test_the_other_runs_go_on_from_their_last_checkpoint(
         sink = Recorder()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(partial(client.run, graph, {"name": "waiting"}, sink=sink))
-            await trio.to_thread.run_sync(waiting.reached.wait)
+            await happened(waiting.reached)
             await client.storage.engine.write(lambda _: None)  # the first step is stored
             async with blocked(client, gate):
                 pass
@@ -128,11 +128,11 @@ async def test_a_trio_loop_is_replaced_too(open_moving, make_gate, begun: bool) 
             async with trio.open_nursery() as nursery:
                 if begun:
                     nursery.start_soon(other)
-                    await trio.to_thread.run_sync(waiting.reached.wait)
+                    await happened(waiting.reached)
                     await client.storage.engine.write(lambda _: None)  # the first step is stored
                 async with trio.open_nursery() as blocker:
                     blocker.start_soon(partial(client.run, "trio blocks", run=blocking))
-                    await trio.to_thread.run_sync(gate.reached.wait)
+                    await happened(gate.reached)
                     if not begun:
                         nursery.start_soon(other)
                         await eventually(lambda: TRIO_THREAD.running._waiting)
@@ -205,7 +205,7 @@ async def test_the_old_loop_is_listed_until_it_ends_and_the_log_tells(
         with capture_logs() as logs:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(partial(client.run, "blocks", run=run))
-                await trio.to_thread.run_sync(gate.reached.wait)
+                await happened(gate.reached)
                 nursery.cancel_scope.cancel()
             await replaced(client)
             (lost,) = client.side.keeper.lost
@@ -238,7 +238,7 @@ async def test_a_loop_is_left_alone_while_the_run_that_blocks_it_is_wanted(
         with capture_logs() as logs:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(partial(client.run, "blocks", {"name": "gate"}, sink=sink))
-                await trio.to_thread.run_sync(gate.reached.wait)
+                await happened(gate.reached)
                 with trio.move_on_after(0.05):
                     await client.run("where", {})
                 watched = client.side.watch.blocked_after + client.side.keeper.patience
@@ -351,14 +351,14 @@ async def test_what_needs_a_blocked_loop_is_told(
     open_moving, make_gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only what has to be on it: static graphs are read beside it, a factory's are not."""
-    monkeypatch.setattr(loops, "PATIENCE", 0.1)
     gate, thread_id = make_gate("gate"), str(uuid4())
     async with open_moving(cancel_grace=60) as client:
         await client.run("made", {}, thread_id=thread_id)
         states, before = client.side.states, await client.state("made", thread_id)
         update = partial(states.update_state, thread_id, "made", values={"log": ["by hand"]})
-        with trio.fail_after(10):
+        with trio.fail_after(30):
             async with blocked(client, gate):
+                monkeypatch.setattr(loops, "PATIENCE", 0.1)
                 for needs_it in (
                     partial(states.get_state, thread_id, "made"),
                     partial(states.get_history, thread_id, "made", limit=10),
@@ -367,6 +367,7 @@ async def test_what_needs_a_blocked_loop_is_told(
                 ):
                     with pytest.raises(LoopBlocked):
                         await needs_it()
+                monkeypatch.undo()
                 gate.opened.set()
             await client.quiet()
         after = await client.state("made", thread_id)
