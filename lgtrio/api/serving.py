@@ -28,6 +28,7 @@ from hypercorn.typing import ConnectionState
 from hypercorn.utils import parse_socket_addr
 from quart_trio import QuartTrio
 
+from lgtrio.api import vanished
 from lgtrio.api.idle import IdleConnections
 from lgtrio.api.outbox import PATIENCE, Outbox, writer_of
 from lgtrio.api.requests import RequestTasks
@@ -226,6 +227,7 @@ async def open_http(app: QuartTrio, sock: socket.socket) -> AsyncIterator[HttpSe
         server = HttpServer(app, nursery)
         nursery.start_soon(server.idle.watch)
         nursery.start_soon(server.turns.pace)
+        nursery.start_soon(vanished.watch, server._streams)
         await nursery.start(server.accept, sock)
         try:
             yield server

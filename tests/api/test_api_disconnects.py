@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import socket
 import struct
 from typing import Any
 
 import pytest
 import trio
-from live import Live, raw_post, read_until, run_body
+from live import Live, live, raw_post, read_until, run_body
 from trio.testing import wait_all_tasks_blocked
+
+from lgtrio.api import vanished
+
+SO_ATTACH_FILTER = 26
 
 
 def vanish(stream: trio.SocketStream) -> None:
@@ -20,6 +25,13 @@ def vanish(stream: trio.SocketStream) -> None:
 
 def leave(stream: trio.SocketStream) -> None:
     stream.socket.close()
+
+
+def lose_power(stream: trio.SocketStream) -> None:
+    """Drop every packet that comes in: no acknowledgement, no reset, nothing any more."""
+    drop_all = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0))  # BPF: return 0
+    program = struct.pack("@HP", 1, ctypes.addressof(drop_all))
+    stream.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, program)
 
 
 async def running(api: Live, stream: trio.SocketStream, path: str, **fields: Any) -> str:
@@ -162,3 +174,51 @@ async def test_a_connection_that_is_not_used_any_more_is_not_kept(api: Live, req
     with trio.fail_after(30):
         assert await stream.receive_some() == b""
         await until_closed(api)
+
+
+@pytest.mark.parametrize("route", ["stream", "wait"])
+async def test_a_host_that_vanishes_is_a_client_that_goes_away(
+    route: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing says so but that it does not acknowledge what is sent."""
+    monkeypatch.setattr(vanished, "PATIENCE", 0.5)
+    async with live(heartbeat=0.1) as api:
+        stream = await api.connect()
+        run_id = await running(api, stream, f"/runs/{route}", on_disconnect="cancel")
+        lose_power(stream)
+        assert await api.ended(run_id) == "interrupted"
+
+
+async def test_a_host_whose_client_reads_nothing_has_not_vanished(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(vanished, "PATIENCE", 0.2)
+    monkeypatch.setattr(vanished, "_TRIES", 1)
+    script = [["emit", "x" * 1_000_000] for _ in range(10)]
+    async with live() as api:
+        stalled = await api.connect()
+        await stalled.send_all(raw_post("/runs/stream", run_body(script, on_disconnect="cancel")))
+        await trio.sleep(10 * vanished.PATIENCE)  # it is looked a hundred times
+        assert len(await read_until(stalled, b"0\r\n\r\n")) > 10_000_000
+
+
+def tcp_info(*, unacknowledged: int, sent_again: int, milliseconds: int) -> bytes:
+    """What Linux says of a socket; see `linux/tcp.h`."""
+    counters = [0, 0, 0, 0, unacknowledged, 0, 0, 0, 0, 0, 0, 0, milliseconds]
+    return struct.pack("=8B13I", 1, 0, sent_again, 0, 0, 0, 0, 0, *counters)
+
+
+@pytest.mark.parametrize(
+    ("unacknowledged", "sent_again", "seconds"),
+    [
+        (0, 0, 0.0),  # idle for long
+        (1, 0, 0.0),  # idle for long, and something has just been sent
+        (0, 9, 0.0),  # its window is closed, and it says so
+        (1, 9, 70.0),
+    ],
+)
+def test_a_host_is_silent_that_does_not_acknowledge(
+    unacknowledged: int, sent_again: int, seconds: float
+) -> None:
+    info = tcp_info(unacknowledged=unacknowledged, sent_again=sent_again, milliseconds=70_000)
+    assert vanished.silent_for(info) == seconds
