@@ -39,7 +39,8 @@ def silent_for(info: bytes) -> float:
         0 if it owes none, or none that was asked for several times.
     """
     _, _, retransmits, _, _, _, _, _, *counters = _TCP_INFO.unpack(info)
-    unacknowledged, last_acknowledgement = counters[4], counters[12]
+    unacknowledged: int = counters[4]
+    last_acknowledgement: int = counters[12]
     if not unacknowledged or retransmits < _TRIES:
         return 0.0
     return last_acknowledgement / 1000

@@ -7,10 +7,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from itertools import count
+from random import Random
 
 import trio
 from attrs import evolve
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 from world import now, now_iso
@@ -60,16 +61,29 @@ _owner = st.sampled_from(["a", "b"])
 _work = st.lists(st.tuples(_owner, _owner), min_size=1, max_size=30)
 
 
-@given(st.integers(1, 4), _limits, _limits, _work, st.randoms())
+_TWO = ("b", "a")
+_ENDLESS = 1_000_000
+
+
+@given(
+    st.integers(1, 4), _limits, _limits, st.sampled_from([0, 1, 3, _ENDLESS]), _work, st.randoms()
+)
+@example(3, 2, 1, _ENDLESS, [_TWO, ("b", "b"), _TWO, _TWO, _TWO, ("b", "b")], Random(146_452))
+@settings(max_examples=300)
 def test_limits_are_kept_and_nobody_waits_without_need(
     total: int,
     per_graph: int | None,
     per_assistant: int | None,
+    patience: int,
     work: list[tuple[str, str]],
-    random: object,
+    random: Random,
 ) -> None:
-    """Threads with a run each queue, start and end in any order."""
-    places = Places(total, per_graph, per_assistant)
+    """Threads with a run each queue, start and end in any order.
+
+    In the example, threads that wait for a graph and an assistant once handed the places of the
+    one to each other for ever.
+    """
+    places = Places(total, per_graph, per_assistant, patience)
     waiting = {f"thread {number}": owners for number, owners in enumerate(work)}
     running: list[tuple[tuple[str, str], Place]] = []
     for thread_id, (_, assistant_id) in waiting.items():
@@ -85,7 +99,10 @@ def test_limits_are_kept_and_nobody_waits_without_need(
         )
 
     def start_all() -> None:
+        turns = 0
         while turn := places.next_turn():
+            turns += 1
+            assert turns <= 2 * len(work), "they take turns and nobody starts"
             owners = waiting[turn.thread_id]
             if places.assign(turn, *owners):
                 assert may_start(owners)
@@ -96,10 +113,55 @@ def test_limits_are_kept_and_nobody_waits_without_need(
     while waiting or running:
         start_all()
         assert places.taken == len(running)
-        assert not any(may_start(owners) for owners in waiting.values())
+        if patience == _ENDLESS:
+            assert not any(may_start(owners) for owners in waiting.values())
         _, place = running.pop(random.randrange(len(running)))
         places.release(place)
     assert places.offer("a", "a") is not None
+
+
+def test_who_waits_for_two_is_not_passed_over_for_ever() -> None:
+    """One of the two always has a run that began before the other's had ended."""
+    places = Places(10, 1, 1, patience=3)
+    running = [places.offer("g", "other"), places.offer("other", "a")]
+    places.queue("both", "a")
+    turn = places.next_turn()
+    assert turn is not None
+    assert not places.assign(turn, "g", "a")
+    places.release(turn.place)
+    passed = 0
+    while (turn := places.next_turn()) is None:
+        place, owners = running.pop(0), ("g", "other") if passed % 2 == 0 else ("other", "a")
+        assert place is not None
+        places.release(place)
+        running.append(places.offer(*owners))
+        if running[-1] is None:
+            running.pop()
+        passed += 1
+    assert turn.thread_id == "both"
+    assert places.assign(turn, "g", "a")
+    assert passed <= 3 + 2
+
+
+def test_a_thread_whose_next_run_is_another_waits_for_what_that_one_needs() -> None:
+    places = Places(10, 1, None)
+    first = places.offer("g", "a")
+    assert first is not None
+    places.queue("t", "a")
+    for graph in ("g", "h", "g"):
+        turn = places.next_turn() or places.queue("t", "a") or places.next_turn()
+        assert turn is not None
+        started = places.assign(turn, graph, "a")
+        assert started == (graph == "h")
+        places.release(turn.place)
+    assert places.waiting == 1
+    places.release(first)
+    assert places.waiting == 1, "it is queued, and its place is promised"
+    assert places.offer("g", "b") is None
+    turn = places.next_turn()
+    assert turn is not None
+    places.release(turn.place)
+    assert places.offer("g", "b") is not None, "it had nothing to start"
 
 
 # -- in the supervisor ---------------------------------------------------------------------

@@ -140,7 +140,11 @@ def runs_with_a_strategy(world: World, method: str) -> None:
     for strategy in ("reject", "interrupt"):
         run = fired(world, method, multitask_strategy=strategy)
         assert run["multitask_strategy"] == strategy
-        assert run["values"]["foo"] == "!"
+        if strategy == "interrupt" and run["status"] == "interrupted":
+            # On a busy machine the next firing comes before it has ended, and is as it was asked.
+            assert run["cancel_reason"].startswith("displaced: ")
+        else:
+            assert run["values"]["foo"] == "!"
 
 
 # -- their times ---------------------------------------------------------------------------
