@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import count
 from random import Random
+from typing import Any
 
 import trio
 from attrs import evolve
@@ -229,3 +230,61 @@ async def test_an_assistant_with_many_threads_does_not_starve_another(
         await b.ended(one.run_id)
         assert b.executor.order().index(one.run_id) == 2
         await b.ended(*[run.run_id for run in many])
+
+
+_lives = st.lists(
+    st.tuples(
+        st.sampled_from("rstuvw"),
+        st.sampled_from("gh"),
+        st.sampled_from("ab"),
+        st.sampled_from(["enqueue", "enqueue", "interrupt", "rollback"]),
+        st.integers(1, 3),
+        st.sampled_from(["", "", "", "cancel", "pass"]),
+    ),
+    min_size=1,
+    max_size=30,
+)
+
+
+@given(st.integers(1, 4), _limits, _limits, _lives)
+@settings(max_examples=150)
+def test_limits_hold_and_every_run_ends_in_any_life(
+    n_jobs: int, per_graph: int | None, per_assistant: int | None, orders: list[tuple[Any, ...]]
+) -> None:
+    """Runs of a few graphs and assistants on a few threads; some are cancelled."""
+    limits = {"max_runs_per_graph": per_graph, "max_runs_per_assistant": per_assistant}
+    runs: dict[str, NewRun] = {}
+
+    def check(executing: Mapping[str, object]) -> None:
+        graphs = Counter(runs[run_id].graph_id for run_id in executing)
+        assistants = Counter(runs[run_id].assistant_id for run_id in executing)
+        assert len(executing) <= n_jobs
+        assert max(graphs.values(), default=0) <= (per_graph or n_jobs)
+        assert max(assistants.values(), default=0) <= (per_assistant or n_jobs)
+
+    async def live() -> None:
+        async with (
+            open_sqlite(":memory:", inline=True, now=now_iso) as storage,
+            bench(storage, now=now, n_jobs=n_jobs, **limits) as b,
+        ):
+            for thread_id, graph_id, assistant_id, strategy, seconds, then in orders:
+                new = new_run(thread_id, ["sleep", seconds], strategy=strategy)
+                new = evolve(new, graph_id=graph_id, assistant_id=assistant_id)
+                runs[new.run_id] = new
+                await b.submit(new)
+                if then == "cancel":
+                    interrupt = CancelAction.INTERRUPT
+                    await b.supervisor.stopper.cancel(
+                        thread_id, [new.run_id], action=interrupt, wait=False
+                    )
+                if then == "pass":
+                    await trio.sleep(1.5)
+                check(b.supervisor.executing)
+            while b.supervisor.executing:
+                check(b.supervisor.executing)
+                await trio.sleep(0.5)
+            await b.ended(*runs)
+            assert await storage.active_runs() == []
+            assert trio.current_time() < 4 * len(orders) + 1
+
+    trio.run(live, clock=MockClock(autojump_threshold=0))
