@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from itertools import takewhile
 from typing import Final
 
 import orjson
@@ -35,6 +36,10 @@ _READ_SECONDS: Final = 10.0
 """Seconds for reading what a fenced run has left."""
 
 
+class _Fence:
+    """Comes through the door behind everything that a run had sent before it was fenced."""
+
+
 @define(eq=False)
 class _Delivery:
     """The receiving end of one execution, on the Trio loop."""
@@ -48,7 +53,10 @@ class _Delivery:
     lost: GraphEnd | None = None
     """No outcome will arrive, since the loop is gone; the end that this is."""
     fenced: bool = False
-    """The run was closed from this side, whatever it was doing."""
+    """The run was closed from this side, whatever it was doing; an outcome comes too late."""
+    emptied: trio.Event = field(factory=trio.Event)
+    """Set when what it had sent before it was fenced has arrived: rows behind it are stored, so the
+    stream is to have it."""
     changed: trio.Event = field(factory=trio.Event)
     """Set when there is an outcome, or there will be none."""
 
@@ -58,29 +66,33 @@ class _Delivery:
             self.order.count()
             self._note_logged(1)
 
-    def receive(self, items: Sequence[Part | GraphOutcome]) -> None:
-        if self.outcome is not None or self.fenced:
+    def receive(self, items: Sequence[Part | GraphOutcome | _Fence]) -> None:
+        if self.outcome is not None or self.emptied.is_set():
             return
-        parts = [item for item in items if isinstance(item, Part)]
+        parts = [item for item in takewhile(_not_the_fence, items) if isinstance(item, Part)]
         if parts:
             self.sink.parts(parts)
             self._note_logged(len(parts))
         for item in items:
-            if isinstance(item, GraphOutcome):
+            if isinstance(item, GraphOutcome) and not self.fenced:
                 self.end(item)
+            if isinstance(item, _Fence):
+                self._no_more_parts()
+                self.emptied.set()
 
     def lose(self, end: GraphEnd) -> None:
         self.lost = end
         self.changed.set()
 
-    def fence(self) -> None:
+    def fence(self, door: Door) -> None:
         self.fenced = True
-        self._no_more_parts()
+        door.send(self, _Fence())
 
     def end(self, outcome: GraphOutcome) -> None:
         """The first outcome counts; a fenced run's own comes too late."""
         if self.outcome is None:
-            self._no_more_parts()
+            if not self.fenced:
+                self._no_more_parts()
             self.outcome = outcome
             self.sink.ended(outcome)
             self.changed.set()
@@ -94,6 +106,10 @@ class _Delivery:
         """Rows that are held back wait for what has arrived; what comes now is not received."""
         if self.order is not None:
             self.sink.when_logged(self.order.release)
+
+
+def _not_the_fence(item: object) -> bool:
+    return not isinstance(item, _Fence)
 
 
 @define(eq=False)
@@ -273,7 +289,7 @@ class LanggraphExecutor:
         if delivery.lost is GraphEnd.CANCELLED:
             self._fence(active)
             with trio.move_on_after(_LAST_WRITES, shield=True):
-                await self._drained(execution)
+                await self._drained(active)
         else:
             await self._close(active, GraphEnd.FAILED)
 
@@ -292,7 +308,7 @@ class LanggraphExecutor:
 
     def _fence(self, active: _Active) -> None:
         active.execution.fence()
-        active.delivery.fence()
+        active.delivery.fence(self.door)
 
     async def _close(self, active: _Active, end: GraphEnd) -> None:
         """Fence a run that does not end by itself, and say what it has left."""
@@ -303,16 +319,18 @@ class LanggraphExecutor:
             error = ErrorInfo("InternalError", "The event loop of the run's graph died.")
         outcome = GraphOutcome(end, None, error=error)
         with trio.move_on_after(_LAST_WRITES, shield=True):
-            await self._drained(execution)
+            await self._drained(active)
         with trio.move_on_after(_READ_SECONDS, shield=True):
             read = partial(execution.outcome_from_storage, end, error)
             outcome = await _read_in_thread(read) or outcome
         active.delivery.end(outcome)
 
-    async def _drained(self, execution: Execution) -> None:
+    async def _drained(self, active: _Active) -> None:
+        """Wait for what a fenced run had sent, and had handed to the database."""
+        await active.delivery.emptied.wait()
         drained = trio.Event()
         token = trio.lowlevel.current_trio_token()
-        execution.persistence.access.when_drained(partial(token.run_sync_soon, drained.set))
+        active.execution.persistence.access.when_drained(partial(token.run_sync_soon, drained.set))
         await drained.wait()
 
     def _list_if_stuck(self, active: _Active) -> None:

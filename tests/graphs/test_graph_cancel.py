@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from functools import partial
 
@@ -14,7 +15,7 @@ from graph_client import Client, Open, Recorder, happened, record
 from odd_graphs import Gate
 from structlog.testing import capture_logs
 
-from lgtrio.runs.executor import GraphEnd
+from lgtrio.runs.executor import GraphEnd, Part
 
 SLOW = 0.004
 """Seconds that each database operation takes with slow storage."""
@@ -144,6 +145,31 @@ async def test_a_sync_node_that_goes_on_is_fenced(open_odd: Open, gate: Gate, he
         await client.quiet()
         assert client.rows() == before
         assert client.side.executor.stuck == []
+
+
+async def test_what_was_sent_before_the_fence_arrives(
+    open_odd: Open, gate: Gate, held_input: dict
+) -> None:
+    """Also if it is still on its way through the door: rows behind it may be stored."""
+    run, sink = record("held", held_input), Recorder()
+    async with open_odd(cancel_grace=60) as client:
+        executor = client.side.executor
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(executor.execute, run, sink)
+            await happened(gate.reached)
+            active = executor._active[run.run_id]
+            for number in (b"1", b"2"):
+                part = Part("custom", "custom", number)
+                sender = threading.Thread(target=active.execution.report, args=(part,))
+                sender.start()
+                sender.join()  # no await: the Trio loop receives nothing meanwhile
+                if number == b"1":
+                    executor._fence(active)
+            active.delivery.lose(GraphEnd.FAILED)
+        gate.opened.set()
+        await client.quiet()
+    assert sink.outcome is not None
+    assert [data for event, data in sink.frames if event == "custom"] == [1]
 
 
 async def test_a_sync_node_that_ends_in_time_is_waited_for(
