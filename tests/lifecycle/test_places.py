@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 from world import now, now_iso
 
-from lgtrio.runs.places import FairQueue, Place, Places
+from lgtrio.runs.places import FairQueue, Place, Places, Turn
 from lgtrio.storage.interface import NewRun
 from lgtrio.storage.sqlite import open_sqlite
 from lgtrio.wire.enums import CancelAction
@@ -119,6 +119,81 @@ def test_limits_are_kept_and_nobody_waits_without_need(
         _, place = running.pop(random.randrange(len(running)))
         places.release(place)
     assert places.offer("a", "a") is not None
+
+
+_happenings = st.one_of(
+    st.tuples(st.just("arrives"), st.sampled_from("rstu"), _owner, _owner),
+    st.tuples(st.just("is cancelled"), st.sampled_from("rstu")),
+    st.tuples(st.just("is offered"), _owner, _owner),
+    st.tuples(st.sampled_from(["gets its turn", "takes its turn", "gives up its turn", "ends"])),
+)
+
+
+@given(
+    st.integers(1, 4),
+    _limits,
+    _limits,
+    st.sampled_from([0, 1, 3, _ENDLESS]),
+    st.lists(_happenings, max_size=60),
+)
+@settings(max_examples=300)
+def test_no_place_is_lost_whatever_becomes_of_those_who_wait(
+    total: int,
+    per_graph: int | None,
+    per_assistant: int | None,
+    patience: int,
+    happenings: list[tuple[Any, ...]],
+) -> None:
+    """Runs come and are cancelled while their threads wait, so that others are next; threads are
+    queued twice, and turns are given back."""
+    places = Places(total, per_graph, per_assistant, patience)
+    runs: dict[str, list[tuple[str, str]]] = {thread_id: [] for thread_id in "rstu"}
+    turns: list[Turn] = []
+    running: list[Place] = []
+
+    def take_turn() -> None:
+        turn = turns.pop(0)
+        upcoming = runs[turn.thread_id]
+        if upcoming and places.assign(turn, *upcoming[0]):
+            running.append(turn.place)
+            upcoming.pop(0)
+        else:
+            places.release(turn.place)
+
+    def end() -> None:
+        places.release(running.pop(0))
+        for thread_id, upcoming in runs.items():
+            if upcoming:
+                places.queue(thread_id, upcoming[0][1])
+
+    for what, *args in happenings:
+        if what == "arrives":
+            thread_id, *owners = args
+            runs[thread_id].append((owners[0], owners[1]))
+            places.queue(thread_id, owners[1])
+        elif what == "is cancelled":
+            runs[args[0]][:1] = []
+        elif what == "is offered" and (place := places.offer(*args)) is not None:
+            running.append(place)
+        elif what == "gets its turn" and (turn := places.next_turn()) is not None:
+            turns.append(turn)
+        elif what == "takes its turn" and turns:
+            take_turn()
+        elif what == "gives up its turn" and turns:
+            places.queue(turns[0].thread_id, "any")
+            places.release(turns.pop(0).place)
+        elif what == "ends" and running:
+            end()
+        assert places.taken == len(turns) + len(running)
+    while turns or running or places.waiting:
+        while (turn := places.next_turn()) is not None:
+            turns.append(turn)
+        if turns:
+            take_turn()
+        else:
+            end()
+    assert not any(runs.values())
+    assert all(places.offer(*owners) for owners in [("a", "a"), ("b", "b")][:total])
 
 
 def test_who_waits_for_two_is_not_passed_over_for_ever() -> None:
