@@ -275,6 +275,8 @@ class LanggraphExecutor:
         execution, delivery = active.execution, active.delivery
         try:
             execution.loaded = await self.served.current(execution.run.graph_id)
+            # A run that is cancelled already must not begin: it could end before it hears of it.
+            await trio.lowlevel.checkpoint_if_cancelled()
             delivery.expect_parts()
             active.loop = active.slot.loop
             active.loop.post(execution.start)

@@ -214,6 +214,9 @@ async def test_a_log_that_fails_holds_nothing_back(open_world: Any) -> None:
         world.log.fails = True
         run = await world.submit("three", {}, durability=Durability.SYNC)
         await eventually(lambda: world.log.asked)
+        # Else the run could be cancelled before it has anything to store.
+        active = world.client.side.executor._active[run.run_id]
+        await eventually(lambda: active.execution.persistence.access.holding)
         world.log.goes_on.set()
         await eventually(lambda: world.client.rows()[0])
         world.log.fails = False
