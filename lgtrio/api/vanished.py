@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import socket
 import struct
+import sys
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -60,9 +62,9 @@ async def watch(streams: Collection[trio.SocketStream]) -> None:
     Args:
         streams: those that are open; looked at again and again.
 
-    Where the system does not tell (only Linux does), nothing is watched.
+    Only Linux is known to tell it like this; elsewhere nothing is watched.
     """
-    if not hasattr(socket, "TCP_INFO"):
+    if sys.platform != "linux":
         return
     while True:
         await trio.sleep(PATIENCE / _LOOKS)
@@ -70,5 +72,6 @@ async def watch(streams: Collection[trio.SocketStream]) -> None:
             if _is_gone(stream):
                 log.info("a client's host has vanished", seconds=PATIENCE)
                 # Without lingering: there is nobody to send the rest to.
-                stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                with suppress(OSError):  # one connection must not end the others
+                    stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 stream.socket.close()

@@ -193,6 +193,7 @@ def test_no_place_is_lost_whatever_becomes_of_those_who_wait(
         else:
             end()
     assert not any(runs.values())
+    assert not places._used, "of every graph and assistant all places are free"
     assert all(places.offer(*owners) for owners in [("a", "a"), ("b", "b")][:total])
 
 
